@@ -1,0 +1,117 @@
+"""Recipes as text: `prune-channels(ratio=0.5) > finetune > half > onnx > tensorrt [static]`."""
+
+from __future__ import annotations
+
+import re
+
+from engine.errors import BadInput, BadOption
+from engine.runtimes import all_runtimes
+from engine.spec import Recipe, Scalar, Use
+from engine.steps import steps_named
+
+STATIC = "[static]"
+USE = re.compile(r"^(?P<name>@?[a-z0-9][a-z0-9.-]*)\s*(?:\((?P<options>.*)\))?$", re.DOTALL)
+
+
+def parse(text: str) -> Recipe:
+    """Read a recipe; the last name is a runtime. Raises BadInput saying which part is wrong."""
+    text = text.strip()
+    static = text.endswith(STATIC)
+    if static:
+        text = text.removesuffix(STATIC).strip()
+    uses = [parse_use(part.strip()) for part in split(text, ">")]
+    *steps, runtime = uses
+    if runtime.name not in all_runtimes():
+        kind = "a step" if steps_named(runtime.name) else "unknown"
+        raise BadInput(
+            f"A recipe ends with a runtime, and {runtime.name!r} is {kind}.", f"Runtimes: {', '.join(all_runtimes())}."
+        )
+    for use in steps:
+        check_step(use)
+    all_runtimes()[runtime.name].from_options(runtime.options)
+    return Recipe(steps=tuple(steps), runtime=runtime, static=static)
+
+
+def check_step(use: Use) -> None:
+    """Raise BadInput when a step or its options are unknown."""
+    if use.name.startswith("@"):
+        return
+    classes = steps_named(use.name)
+    if not classes:
+        raise BadInput(f"There is no step named {use.name!r}.", "Run `optibench plugins` to see them all.")
+    errors: list[BadOption] = []
+    for each in classes:
+        try:
+            each.from_options(use.options)
+        except BadOption as error:
+            errors.append(error)
+    if len(errors) == len(classes):
+        raise errors[0]
+
+
+def parse_use(text: str) -> Use:
+    """Read `name` or `name(option=value, ...)`."""
+    match = USE.match(text)
+    if not match:
+        raise BadInput(f"{text!r} is not a step or a runtime.", "Write name or name(option=value, option=value).")
+    options: dict[str, Scalar] = {}
+    for part in split(match["options"] or "", ","):
+        if not part.strip():
+            continue
+        name, equals, value = part.partition("=")
+        if not equals:
+            raise BadInput(f"{part.strip()!r} in {text!r} is not an option.", "Write option=value.")
+        options[name.strip().replace("-", "_")] = scalar(value.strip())
+    return Use(name=match["name"], options=options)
+
+
+def scalar(text: str) -> Scalar:
+    """Read a value: a number, true or false, quoted or bare text."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text[1:-1] if len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'" else text
+
+
+def split(text: str, separator: str) -> list[str]:
+    """Split at separators that stand outside parentheses and quotes."""
+    parts, depth, quote, current = [], 0, "", ""
+    for character in text:
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "\"'":
+            quote = character
+        elif character in "()":
+            depth += 1 if character == "(" else -1
+        elif character == separator and depth == 0:
+            parts.append(current)
+            current = ""
+            continue
+        current += character
+    return [*parts, current]
+
+
+def render_use(use: Use) -> str:
+    """Write one step or runtime with its options."""
+    if not use.options:
+        return use.name
+    return f"{use.name}({', '.join(f'{name}={render_scalar(value)}' for name, value in use.options.items())})"
+
+
+def render_scalar(value: Scalar) -> str:
+    """Write a value so that `scalar` reads the same value back."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str) and (scalar(value) != value or any(each in value for each in "(),>=' ")):
+        return f'"{value}"'
+    return str(value)
+
+
+def render(recipe: Recipe) -> str:
+    """Write a recipe so that `parse` reads the same recipe back."""
+    text = " > ".join(render_use(each) for each in (*recipe.steps, recipe.runtime))
+    return f"{text} {STATIC}" if recipe.static else text

@@ -1,0 +1,131 @@
+"""Formats are nodes, steps are edges: the cheapest path from an upload to a runtime.
+
+A recipe names what matters; the router fills in the conversions between. Compressions are never
+added by the router, and a conversion that a model does not accept is taken only when it is named.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from engine.errors import Unsupported
+from engine.runtimes import all_runtimes
+from engine.runtimes.base import Runtime
+from engine.spec import ModelSpec, Recipe, Use, Variant
+from engine.steps import all_steps, steps_named
+from engine.steps.base import Step
+
+
+@dataclass(frozen=True)
+class Route:
+    """The steps really taken and the formats between them (one more than there are steps)."""
+
+    steps: tuple[Use, ...]
+    formats: tuple[str, ...]
+
+
+def plan(spec: ModelSpec, recipe: Recipe, device: str, *, label: str = "", baseline: bool = False) -> Variant:
+    """Find the route of a recipe; a variant without one says why in `unsupported`."""
+    try:
+        route = find(spec, recipe, device)
+    except Unsupported as error:
+        return Variant(recipe, label=label, unsupported=error.reason, hint=error.hint, baseline=baseline)
+    return Variant(recipe, label=label, route=route.steps, formats=route.formats, baseline=baseline)
+
+
+def find(spec: ModelSpec, recipe: Recipe, device: str) -> Route:
+    """The cheapest route; raises Unsupported naming the missing link."""
+    runtime = all_runtimes()[recipe.runtime.name].from_options(recipe.runtime.options)
+    missing = runtime.missing()
+    if missing:
+        raise missing
+    reason = runtime.check(spec, device)
+    if reason:
+        raise Unsupported(f"{reason}.")
+    refusals: list[str] = []
+    order = itertools.count()
+    start = (spec.format, 0)
+    queue: list[tuple[float, int, tuple[str, int], tuple[Use, ...], tuple[str, ...]]] = [
+        (0.0, next(order), start, (), (spec.format,))
+    ]
+    done: set[tuple[str, int]] = set()
+    furthest = start
+    while queue:
+        cost, _, node, steps, formats = heapq.heappop(queue)
+        if node in done:
+            continue
+        done.add(node)
+        if node[1] > furthest[1]:
+            furthest = node
+        if node[1] == len(recipe.steps) and node[0] in runtime.formats:
+            return Route(steps, formats)
+        for price, use, reached in edges(spec, recipe, device, node, refusals):
+            path = (*steps, use) if use else steps
+            named = (*formats, reached[0]) if use else formats
+            heapq.heappush(queue, (cost + price, next(order), reached, path, named))
+    raise no_route(recipe, runtime, furthest, refusals)
+
+
+def edges(
+    spec: ModelSpec, recipe: Recipe, device: str, node: tuple[str, int], refusals: list[str]
+) -> Iterator[tuple[float, Use | None, tuple[str, int]]]:
+    """Everything that can be done from one node: the recipe's next item, or a conversion."""
+    format, position = node
+    wanted = recipe.steps[position] if position < len(recipe.steps) else None
+    if wanted and wanted.name == f"@{format}":
+        yield 0.0, None, (format, position + 1)
+    if wanted and not wanted.name.startswith("@"):
+        for each in steps_named(wanted.name):
+            if format in each.formats:
+                refusal = why_not(each, wanted, spec, device, named=True)
+                if refusal:
+                    refusals.append(refusal)
+                else:
+                    yield each.cost, wanted, (each.formats[format], position + 1)
+    for each in all_steps():
+        target = each.formats.get(format)
+        if target is None or target == format:
+            continue
+        use = Use(each.name)
+        refusal = why_not(each, use, spec, device, named=False)
+        if refusal:
+            refusals.append(refusal)
+        else:
+            yield each.cost, use, (target, position)
+
+
+def why_not(step: type[Step], use: Use, spec: ModelSpec, device: str, *, named: bool) -> str:
+    """The reason why a step can't be taken, or nothing."""
+    missing = step.missing()
+    if missing:
+        return str(missing)
+    if device.split(":")[0] not in step.devices:
+        return f"{step.title or step.name} needs {'an NVIDIA GPU' if step.devices == ('cuda',) else 'a CPU'}."
+    reason = step.from_options(use.options).check(spec, device)
+    if not reason and not named:
+        reason = step.accepts(spec)
+    return f"{step.title or step.name}: {reason}" if reason else ""
+
+
+def no_route(recipe: Recipe, runtime: Runtime, furthest: tuple[str, int], refusals: list[str]) -> Unsupported:
+    """Say which link is missing, in the words of the step that refused it where there is one."""
+    format, position = furthest
+    if position < len(recipe.steps):
+        wanted = recipe.steps[position].name
+        takes = sorted({each for step in steps_named(wanted) for each in step.formats})
+        link = f"{wanted} takes {' or '.join(takes) or 'no format here'}, and nothing leads there from {format}"
+    else:
+        link = f"{runtime.title or runtime.name} opens {' or '.join(runtime.formats)}, and nothing leads there from {format}"
+    unique = list(dict.fromkeys(refusals))
+    return Unsupported(f"{link}.", " ".join(unique[:3]))
+
+
+def describe(variant: Variant) -> str:
+    """The route in words: `TorchScript → ONNX → FP16 → TensorRT`."""
+    titles = [variant.formats[0]] if variant.formats else []
+    for use, source, target in zip(variant.route, variant.formats, variant.formats[1:], strict=False):
+        titles.append(use.name if source == target else f"{use.name} → {target}" if use.name != target else target)
+    return " → ".join([*titles, variant.recipe.runtime.name])
