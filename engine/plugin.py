@@ -54,14 +54,20 @@ class Option:
             except (TypeError, ValueError):
                 number = None
             if number is None or isinstance(value, bool) or number != float(value):
-                raise BadOption(f"{where}: {self.name} is a number ({self.type.__name__}).", f"The default is {self.default}.")
+                raise BadOption(
+                    f"{where}: {self.name} is a number ({self.type.__name__}).", f"The default is {self.default}."
+                )
             low, high = self.min, self.max
             if (low is not None and number < low) or (high is not None and number > high):
-                raise BadOption(f"{where}: {self.name} must lie between {low} and {high}.", f"The default is {self.default}.")
+                raise BadOption(
+                    f"{where}: {self.name} must lie between {low} and {high}.", f"The default is {self.default}."
+                )
             return number
         text = str(value)
         if self.kind == "choice" and text not in self.choices:
-            raise BadOption(f"{where}: {self.name} is one of {', '.join(self.choices)}.", f"The default is {self.default}.")
+            raise BadOption(
+                f"{where}: {self.name} is one of {', '.join(self.choices)}.", f"The default is {self.default}."
+            )
         return text
 
 
@@ -82,7 +88,15 @@ def option(
     only for references: `model` (a teacher), `dataset`, `layers` (comma-separated layer names).
     """
     if kind is None:
-        kind = "choice" if choices else "flag" if isinstance(default, bool) else "number" if isinstance(default, (int, float)) else "text"
+        kind = (
+            "choice"
+            if choices
+            else "flag"
+            if isinstance(default, bool)
+            else "number"
+            if isinstance(default, (int, float))
+            else "text"
+        )
     facts = {"help": help, "min": min, "max": max, "choices": choices, "kind": kind, "label": label, "unit": unit}
     return dataclasses.field(default=default, metadata={"option": facts})
 
@@ -144,7 +158,9 @@ class Plugin:
             names = [each.strip() for each in requirement.split("|")]
             if not any(installed_version(each) for each in names):
                 hint = cls.install or f"pip install {names[0]}"
-                return MissingDependency(f"{cls.title or cls.name} needs {names[0]}, which is not installed.", f"Run: {hint}")
+                return MissingDependency(
+                    f"{cls.title or cls.name} needs {names[0]}, which is not installed.", f"Run: {hint}"
+                )
         return None
 
     @classmethod

@@ -30,7 +30,7 @@ def to_json(value: Any) -> Any:
 def from_json(cls: type[T], data: Any) -> T:
     """Turn plain data into a spec; raises BadInput naming the field that does not fit."""
     try:
-        return msgspec.convert(data, cls)
+        return msgspec.convert(data, cls, str_keys=True)
     except msgspec.ValidationError as error:
         raise BadInput(f"This is not a valid {cls.__name__}: {error}.", "Export it again with this version.") from error
 
@@ -61,8 +61,10 @@ class TensorSpec:
         """The shape with every dynamic dimension replaced; raises BadInput when one has no size."""
         for each in self.dynamic:
             if each not in sizes:
-                raise BadInput(f"Input {self.name} has the dynamic dimension {each!r} and no size is given for it.",
-                               f"Give one with --shape {self.name}={'x'.join(map(str, self.shape))} in numbers.")
+                raise BadInput(
+                    f"Input {self.name} has the dynamic dimension {each!r} and no size is given for it.",
+                    f"Give one with --shape {self.name}={'x'.join(map(str, self.shape))} in numbers.",
+                )
         return tuple(sizes[each] if isinstance(each, str) else each for each in self.shape)
 
 
@@ -146,14 +148,18 @@ class ModelSpec:
                 raise BadInput(f"The model has no input {name!r}.", f"Its inputs: {', '.join(inputs)}.")
             declared = inputs[name].shape
             if len(declared) != len(shape):
-                raise BadInput(f"Input {name} has {len(declared)} dimensions and {len(shape)} were given.",
-                               f"Its shape is {'x'.join(map(str, declared))}.")
+                raise BadInput(
+                    f"Input {name} has {len(declared)} dimensions and {len(shape)} were given.",
+                    f"Its shape is {'x'.join(map(str, declared))}.",
+                )
             for dimension, size in zip(declared, shape, strict=True):
                 if isinstance(dimension, str):
                     sizes[dimension] = size
                 elif dimension != size:
-                    raise BadInput(f"Input {name} has a fixed dimension of {dimension}, not {size}.",
-                                   f"Its shape is {'x'.join(map(str, declared))}.")
+                    raise BadInput(
+                        f"Input {name} has a fixed dimension of {dimension}, not {size}.",
+                        f"Its shape is {'x'.join(map(str, declared))}.",
+                    )
         return replace(self, sizes=sizes)
 
 

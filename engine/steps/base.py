@@ -67,7 +67,9 @@ class Context(Protocol):
     def batch_range(self) -> tuple[int, int, int]:
         """Smallest, best and largest batch size a dynamic artifact has to serve. Declare `batch`."""
 
-    def example(self, batch_size: int | None = None, seed: int | None = None, sizes: Mapping[str, int] | None = None) -> dict[str, Any]:
+    def example(
+        self, batch_size: int | None = None, seed: int | None = None, sizes: Mapping[str, int] | None = None
+    ) -> dict[str, Any]:
         """Seeded inputs by name: arrays, and Python scalars for constants. Declare `examples`.
 
         Without a batch size: the static one, else 2, because a 1 would be taken for a fixed size.

@@ -1,0 +1,1 @@
+"""Worker processes: one for each phase, so that nothing a model does can hurt the dashboard."""

@@ -1,0 +1,84 @@
+"""`python -m engine.worker JOB_DIR`: carry out one phase and leave its result in the folder."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import os
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from engine.errors import OptibenchError, OutOfMemory
+from engine.worker.protocol import Outcome, Reporter, read_job, write_result
+
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to end this process when its parent ends (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        expected = os.environ.get("OPTIBENCH_PARENT")
+        if expected and os.getppid() != int(expected) and os.getppid() == 1:
+            os._exit(1)
+
+
+def main(folder: Path) -> int:
+    """Run the phase; every way it can end is an Outcome."""
+    began = time.monotonic()
+    die_with_parent()
+    report = Reporter(folder)
+    try:
+        job = read_job(folder)
+        phase = importlib.import_module(f"engine.worker.phases.{job.phase}")
+        value: dict[str, Any] = phase.run(job, report)
+        outcome = Outcome("ok", value)
+    except OptibenchError as error:
+        traceback.print_exc()
+        outcome = Outcome(error.status, {}, error.reason, error.hint)  # type: ignore[arg-type]
+    except Exception as error:  # the border of the process: nothing may leave it unexplained
+        traceback.print_exc()
+        outcome = explain(error)
+    write_result(folder, Outcome(outcome.status, outcome.value, outcome.reason, outcome.hint, time.monotonic() - began))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # libraries that crash while they unload must not spoil a finished result
+
+
+def explain(error: Exception) -> Outcome:
+    """Turn an exception that nobody translated into one sentence."""
+    text = f"{type(error).__name__}: {first_line(error)}"
+    if is_out_of_memory(error):
+        known = OutOfMemory("Memory ran out.", "Try a smaller batch size.")
+        return Outcome("oom", {}, f"{known.reason} {first_line(error)}", known.hint)
+    return Outcome("failed", {}, text, "The log has the details; the command below it reproduces this.")
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of a message that says something, at most 300 characters."""
+    for line in str(error).splitlines():
+        if line.strip():
+            return line.strip()[:300]
+    return "no message"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a library's exception means that memory ran out."""
+    text = f"{type(error).__name__} {error}".lower()
+    signs = (
+        "outofmemory",
+        "out of memory",
+        "can't allocate memory",
+        "failed to allocate memory",
+        "bad_alloc",
+        "cuda_error_out_of_memory",
+    )
+    return isinstance(error, MemoryError) or any(sign in text for sign in signs)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).absolute())
