@@ -1,0 +1,1 @@
+"""Letting uploads in: archives, pickles and programs are looked at before anything opens them."""

@@ -1,0 +1,73 @@
+"""Exported programs (`torch.export.save`): a zip archive that is read with care.
+
+`torch.export.load` falls back to full unpickling, so a tampered file would run code. Every pickle
+inside is therefore loaded with `weights_only` first, and archives that carry pickled weights,
+torchbind constants or native code are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.admission.archives import members, place
+from engine.artifact import Artifact
+from engine.errors import BadInput
+from engine.formats.base import Format
+from engine.spec import ModelSpec, Use
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+
+@dataclass(frozen=True)
+class ExportedProgramFormat(Format):
+    """A whole graph captured by torch.export, with its shapes and their ranges."""
+
+    name = "exported-program"
+    title = "Exported program"
+    suffixes = (".pt2", ".ep")
+    uploadable = True
+    reference = Use("eager")
+    requires = ("torch",)
+
+    @classmethod
+    def recognise(cls, path: Path) -> bool:
+        names = members(path)
+        new = any("/models/" in f"/{name}" and name.endswith(".json") for name in names)
+        old = any(name.rpartition("/")[2] == "serialized_exported_program.json" for name in names)
+        return new or old
+
+    @classmethod
+    def admit(cls, path: Path, folder: Path, options: Mapping[str, Any]) -> Artifact:
+        from engine.admission.program_trust import check_archive
+
+        check_archive(path)
+        artifact = Artifact(cls.name, place(path, folder / "model.pt2"))
+        load(artifact.path)
+        return artifact
+
+    @classmethod
+    def inspect(cls, artifact: Artifact, progress: Any) -> ModelSpec:
+        from engine.inspection.program import inspect_program
+
+        return inspect_program(artifact, progress)
+
+
+def load(path: Path) -> ExportedProgram:
+    """Load a program that was admitted or made here; raises BadInput when it is damaged or of another version."""
+    import torch
+
+    from engine.formats.torchscript import import_operators
+
+    import_operators()
+    try:
+        return torch.export.load(str(path))
+    except Exception as error:  # the deserializer raises whatever its field access trips over
+        raise BadInput(
+            f"This exported program can't be read by PyTorch {torch.__version__}: {type(error).__name__}: "
+            f"{str(error).splitlines()[0] if str(error) else 'no message'}",
+            "Export it again with torch.export.save of this PyTorch version, or upload TorchScript or ONNX.",
+        ) from error

@@ -1,0 +1,82 @@
+"""TorchScript: a zip archive with `constants.pkl` and the program's code."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.admission.archives import members, place
+from engine.artifact import Artifact
+from engine.errors import BadInput
+from engine.formats.base import Format
+from engine.spec import ModelSpec, Use
+
+if TYPE_CHECKING:
+    from torch.jit import ScriptModule
+
+
+@dataclass(frozen=True)
+class TorchScript(Format):
+    """A scripted or traced module with its code: runs without the Python it came from."""
+
+    name = "torchscript"
+    title = "TorchScript"
+    suffixes = (".pt", ".jit", ".ts", ".torchscript", ".pth")
+    uploadable = True
+    reference = Use("torchscript", {"optimize": False})
+    requires = ("torch",)
+
+    @classmethod
+    def recognise(cls, path: Path) -> bool:
+        inside = {name.partition("/")[2] for name in members(path)}
+        return "constants.pkl" in inside and "data.pkl" in inside
+
+    @classmethod
+    def admit(cls, path: Path, folder: Path, options: Mapping[str, Any]) -> Artifact:
+        artifact = Artifact(cls.name, place(path, folder / "model.pt"))
+        load(artifact.path)
+        return artifact
+
+    @classmethod
+    def inspect(cls, artifact: Artifact, progress: Any) -> ModelSpec:
+        from engine.inspection.script import inspect_script
+
+        return inspect_script(artifact, progress)
+
+
+def load(path: Path) -> ScriptModule:
+    """Load a script on the CPU in eval mode; raises BadInput when the file is damaged or needs more."""
+    import torch
+
+    import_operators()
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=FutureWarning, message=".*torch.jit.*")
+            warnings.filterwarnings("ignore", category=DeprecationWarning, message=".*torch.jit.*")
+            module = torch.jit.load(str(path), map_location="cpu")
+    except (RuntimeError, ValueError, UnicodeDecodeError, EOFError) as error:
+        text = str(error)
+        if "Unknown builtin op" in text or "Unknown type name" in text:
+            name = next((line for line in text.splitlines() if "Unknown" in line), text).strip()
+            raise BadInput(
+                f"This TorchScript file uses something that is not installed here: {name}",
+                "Install the package that registers it, or save the model without custom operators.",
+            ) from error
+        raise BadInput(
+            "This TorchScript file is damaged or incomplete.",
+            "Save it again with torch.jit.save and upload it again.",
+        ) from error
+    if "training" in dir(module):
+        module.eval()
+    return module
+
+
+def import_operators() -> None:
+    """Register torchvision's operators, which detectors in TorchScript call."""
+    import contextlib
+
+    with contextlib.suppress(ImportError):
+        import torchvision  # noqa: F401
