@@ -1,0 +1,1 @@
+"""What conversions share: wrapping, casting and rewriting modules, scripts, programs and graphs."""
