@@ -61,6 +61,14 @@ class Session(ABC):
         Floating outputs of a width NumPy lacks (bfloat16) come as float32.
         """
 
+    def time_calls(self, calls: int) -> tuple[list[int], list[int]] | None:
+        """Times of this many synchronized calls and of `run` alone, in nanoseconds, by the session's own clock.
+
+        Only for a session in another process, whose calls the measuring clock would see with the
+        time of the pipe between them; everywhere else None, and the caller keeps the clock.
+        """
+        return None
+
     def reset(self) -> None:
         """Forget hidden state, as a fresh load would."""
 

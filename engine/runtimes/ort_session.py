@@ -1,0 +1,296 @@
+"""A session of ONNX Runtime with every input and output bound to its device. Never imports torch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.errors import BadInput, OutOfMemory, Unsupported
+from engine.runtimes.base import Session, Site
+from engine.runtimes.cuda_libraries import DeviceWait, preload
+from engine.runtimes.inputs import checked
+from engine.spec import ModelSpec
+
+ONNX_BFLOAT16 = 16
+LEVELS = {
+    "all": "ORT_ENABLE_ALL",
+    "extended": "ORT_ENABLE_EXTENDED",
+    "basic": "ORT_ENABLE_BASIC",
+    "none": "ORT_DISABLE_ALL",
+}
+FALLBACK_KINDS_LISTED = 20
+
+
+@dataclass(frozen=True)
+class OrtPlan:
+    """How a session is made.
+
+    `providers` are tried in order for every node; the first is what the user asked for, and a
+    session that does not really use it is an error. `configure` may change the session's options,
+    for instance to add a plugin provider's devices; `providers` then only names what is expected.
+    """
+
+    providers: Sequence[tuple[str, Mapping[str, str]]]
+    graph_optimization: str = "all"
+    cuda_graph: bool = False
+    entries: Mapping[str, str] = field(default_factory=dict)
+    configure: Callable[[Any], None] | None = None
+
+
+class OrtSession(Session):
+    """Runs one ONNX file; `model` is the file itself.
+
+    `input_names` are the graph's names for the model's inputs, in order, where they differ.
+    """
+
+    def __init__(
+        self,
+        model: Path,
+        spec: ModelSpec,
+        site: Site,
+        plan: OrtPlan,
+        *,
+        batch_size: int | None = None,
+        input_names: Sequence[str] = (),
+    ) -> None:
+        super().__init__()
+        self.spec = spec
+        self.batch_size = batch_size
+        self.plan = plan
+        kind, _, index = site.device.partition(":")
+        self.device, self.index = kind, int(index or 0)
+        if kind == "cuda":
+            preload()
+        self.wait = DeviceWait(self.index) if kind == "cuda" else None
+        self.session = create(model, site, plan)
+        self.graph_inputs = {each.name: each for each in self.session.get_inputs()}
+        self.graph_outputs = self.session.get_outputs()
+        self.names = matched(spec, list(self.graph_inputs), input_names)
+        self.values: dict[str, Any] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.binding: Any = None
+        self.graphs_captured = 0
+        self.describe()
+        self.run_options = self.make_run_options()
+
+    def describe(self) -> None:
+        """Say what really runs where; raises Unsupported when it is not what was asked for."""
+        import onnxruntime
+
+        wanted = self.plan.providers[0][0]
+        used = self.session.get_providers()
+        counts, fallbacks = placement(self.session)
+        self.details.update(onnxruntime=onnxruntime.__version__, providers=list(used), nodes=counts)
+        if wanted not in used or (counts and not counts.get(short(wanted))):
+            there = ", ".join(f"{count} on {name}" for name, count in counts.items())
+            raise Unsupported(
+                f"ONNX Runtime was asked for {wanted} and does not use it for this model ({there or ', '.join(used)}).",
+                "The log says what it could not load; `optibench system` shows the libraries.",
+            )
+        if fallbacks:
+            self.details["fallbacks"] = fallbacks
+
+    def make_run_options(self) -> Any:
+        """Options of every run: enqueue only, `synchronize` waits."""
+        import onnxruntime
+
+        options = onnxruntime.RunOptions()
+        if self.device == "cuda":
+            options.add_run_config_entry("disable_synchronize_execution_providers", "1")
+            if self.plan.cuda_graph:
+                options.add_run_config_entry("gpu_graph_id", str(self.graphs_captured))
+        return options
+
+    def bind(self, feeds: Mapping[str, Any]) -> None:
+        found = checked(feeds, self.spec, self.batch_size)
+        arrays = {
+            graph_name: encoded(found[name], self.graph_inputs[graph_name].type)
+            for name, graph_name in self.names.items()
+        }
+        shapes = {name: each.shape for name, each in arrays.items()}
+        try:
+            if self.binding is not None and shapes == self.shapes:
+                for name, array in arrays.items():
+                    self.values[name].update_inplace(array)
+                return
+            self.bind_new(arrays)
+        except Exception as error:
+            raise translate(error) from error
+        self.shapes = shapes
+
+    def bind_new(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Make new buffers for new shapes; a captured CUDA graph belongs to its buffers, so it starts anew."""
+        if self.binding is not None:
+            self.graphs_captured += 1
+            self.run_options = self.make_run_options()
+        binding = self.session.io_binding()
+        self.values = {name: self.buffer(name, array) for name, array in arrays.items()}
+        for name, value in self.values.items():
+            binding.bind_ortvalue_input(name, value)
+        symbols = self.dimension_sizes(arrays)
+        for each in self.graph_outputs:
+            shape = [dimension if isinstance(dimension, int) else symbols.get(dimension) for dimension in each.shape]
+            if None in shape or not numeric(each.type):
+                binding.bind_output(each.name, self.device, self.index)
+            else:
+                binding.bind_ortvalue_output(each.name, self.empty(each.type, shape))
+        self.binding = binding
+
+    def buffer(self, name: str, array: np.ndarray) -> Any:
+        """An input on the device, holding a copy of the array."""
+        value = self.empty(self.graph_inputs[name].type, array.shape)
+        value.update_inplace(array)
+        return value
+
+    def empty(self, onnx_type: str, shape: Sequence[int | None]) -> Any:
+        """A buffer on the device."""
+        import onnxruntime
+
+        element: Any = ONNX_BFLOAT16 if "bfloat16" in onnx_type else numpy_type(onnx_type)
+        return onnxruntime.OrtValue.ortvalue_from_shape_and_type(list(shape), element, self.device, self.index)
+
+    def dimension_sizes(self, arrays: Mapping[str, np.ndarray]) -> dict[str | None, int]:
+        """The sizes of the graph's named dimensions that the inputs fix."""
+        return {
+            dimension: size
+            for name, array in arrays.items()
+            for dimension, size in zip(self.graph_inputs[name].shape, array.shape, strict=True)
+            if isinstance(dimension, str)
+        }
+
+    def run(self) -> None:
+        try:
+            self.session.run_with_iobinding(self.binding, self.run_options)
+        except Exception as error:
+            raise translate(error) from error
+
+    def synchronize(self) -> None:
+        if self.wait is not None:
+            self.wait()
+
+    def fetch(self) -> list[np.ndarray]:
+        self.synchronize()
+        return [decoded(each) for each in self.binding.get_outputs()]
+
+    def close(self) -> None:
+        self.binding = None
+        self.values = {}
+        self.session = None
+
+
+def create(model: Path, site: Site, plan: OrtPlan) -> Any:
+    """Make the session."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, LEVELS[plan.graph_optimization])
+    options.intra_op_num_threads = site.threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    for name, value in plan.entries.items():
+        options.add_session_config_entry(name, value)
+    try:
+        if plan.configure is not None:
+            plan.configure(options)
+            return onnxruntime.InferenceSession(str(model), options)
+        offered = set(onnxruntime.get_available_providers())
+        if plan.providers[0][0] not in offered:
+            raise Unsupported(
+                f"This ONNX Runtime has no {plan.providers[0][0]}; it has {', '.join(sorted(offered))}.",
+                "Install onnxruntime-gpu instead of onnxruntime.",
+            )
+        providers = [(name, dict(settings)) for name, settings in plan.providers]
+        return onnxruntime.InferenceSession(str(model), options, providers=providers)
+    except Exception as error:
+        raise translate(error) from error
+
+
+def placement(session: Any) -> tuple[dict[str, int], dict[str, int]]:
+    """Nodes by provider, and the operators that the CPU runs beside another provider, with their counts."""
+    if not hasattr(session, "get_provider_graph_assignment_info"):
+        return {}, {}
+    counts: Counter[str] = Counter()
+    on_cpu: Counter[str] = Counter()
+    for part in session.get_provider_graph_assignment_info():
+        nodes = part.get_nodes()
+        counts[short(part.ep_name)] += len(nodes)
+        if part.ep_name == "CPUExecutionProvider":
+            on_cpu.update(node.op_type for node in nodes)
+    return dict(counts), dict(on_cpu.most_common(FALLBACK_KINDS_LISTED)) if len(counts) > 1 else {}
+
+
+def short(provider: str) -> str:
+    """`CUDAExecutionProvider` as `CUDA`."""
+    return provider.removesuffix("ExecutionProvider")
+
+
+def matched(spec: ModelSpec, graph_names: list[str], input_names: Sequence[str]) -> dict[str, str]:
+    """The graph's name for each of the model's inputs that the graph has.
+
+    A constant that was folded in and an input that nothing reads are not in the graph. Raises
+    BadInput when the graph wants an input that the model does not have.
+    """
+    ours = [each.name for each in spec.inputs]
+    theirs = list(input_names) or ours
+    found = {name: graph for name, graph in zip(ours, theirs, strict=False) if graph in graph_names}
+    unknown = [each for each in graph_names if each not in found.values()]
+    if unknown:
+        raise BadInput(
+            f"The ONNX graph wants the input {unknown[0]}, and the model has {', '.join(ours) or 'none'}.",
+            "Inspect the ONNX file and upload it as a model of its own.",
+        )
+    return found
+
+
+def numeric(onnx_type: str) -> bool:
+    """Whether an output is a tensor of numbers."""
+    return onnx_type.startswith("tensor(") and "string" not in onnx_type
+
+
+def numpy_type(onnx_type: str) -> Any:
+    """`tensor(float)` as NumPy's float32."""
+    name = onnx_type.removeprefix("tensor(").removesuffix(")")
+    return np.dtype({"float": "float32", "double": "float64", "bfloat16": "float32"}.get(name, name)).type
+
+
+def encoded(value: Any, onnx_type: str) -> np.ndarray:
+    """A feed as the graph wants it; bfloat16 as its bits in 16-bit integers, rounded to nearest even."""
+    if not numeric(onnx_type):
+        raise BadInput(
+            f"ONNX Runtime inputs of type {onnx_type} can't be fed.", "Use a model that takes tensors of numbers."
+        )
+    array = np.asarray(value, numpy_type(onnx_type))
+    array = np.ascontiguousarray(array).reshape(array.shape)
+    if "bfloat16" not in onnx_type:
+        return array
+    bits = array.view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+
+
+def decoded(value: Any) -> np.ndarray:
+    """An output on the host."""
+    array: np.ndarray = value.numpy()
+    return array
+
+
+def translate(error: Exception) -> Exception:
+    """OutOfMemory, Unsupported or BadInput where ONNX Runtime's words allow it, else the error itself."""
+    text = str(error)
+    lowered = text.lower()
+    line = text.splitlines()[0][:300] if text else type(error).__name__
+    if "failed to allocate memory" in lowered or "out of memory" in lowered or "bad_alloc" in lowered:
+        return OutOfMemory(f"Memory ran out: {line}", "Try a smaller batch size.")
+    if "cuda graph" in lowered or "cudagraph" in lowered:
+        return Unsupported(f"This graph can't be captured into a CUDA graph: {line}", "Turn the CUDA graph off.")
+    if type(error).__name__ in ("NotImplemented",):
+        return Unsupported(
+            f"ONNX Runtime has no kernel for this graph: {line}", "Choose another precision or provider."
+        )
+    if type(error).__name__ in ("InvalidGraph", "InvalidProtobuf", "NoSuchFile"):
+        return BadInput(f"ONNX Runtime can't read this file: {line}", "Export the model again.")
+    return error
