@@ -17,6 +17,9 @@ class Images(Protocol):
     def decode(self, indices: np.ndarray, size: tuple[int, int], channels: int) -> Iterator[np.ndarray]:
         """Each image as uint8 (height, width, channels)."""
 
+    def take(self, indices: np.ndarray) -> Images:
+        """The images at `indices`."""
+
 
 @dataclass(frozen=True)
 class RawData:
