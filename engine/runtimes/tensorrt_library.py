@@ -17,7 +17,6 @@ precision flag of the builder is ever set.
 from __future__ import annotations
 
 import functools
-import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,17 +118,29 @@ def load() -> Library:
     another CUDA version is found only here.
     """
     failures = []
-    for module in ("tensorrt", "tensorrt_rtx"):
+    for importer in (import_tensorrt, import_tensorrt_rtx):
         try:
-            api = importlib.import_module(module)
+            api = importer()
         except ImportError as error:
-            if not (isinstance(error, ModuleNotFoundError) and error.name == module):
-                failures.append(f"{module}: {error}")
+            failures.append(str(error))
             continue
         jit = hasattr(api, "IRuntimeCache")
         return Library(api, "TensorRT for RTX" if jit else "TensorRT", str(api.__version__), jit)
-    said = f" ({'; '.join(failures)})" if failures else ""
-    raise MissingDependency(f"TensorRT can't be imported{said}.", f"Run: {INSTALL}")
+    raise MissingDependency(f"TensorRT can't be imported ({'; '.join(failures)}).", f"Run: {INSTALL}")
+
+
+def import_tensorrt() -> Any:
+    """TensorRT proper. An import statement, so that its time is counted as import and not as load."""
+    import tensorrt
+
+    return tensorrt
+
+
+def import_tensorrt_rtx() -> Any:
+    """The stand-in, TensorRT for RTX."""
+    import tensorrt_rtx
+
+    return tensorrt_rtx
 
 
 def recorder(api: Any) -> Any:
