@@ -213,7 +213,7 @@ def smaller_not_faster(case: Case) -> Findings:
     if sizes and before and before.file and sizes.file < SHRANK * before.file and speedup < SAME_SPEED:
         yield (
             "smaller-not-faster",
-            f"The file is {sizes.file / before.file:.0%} of the original's; the speed is {speedup:.2f}× the baseline's.",
+            f"The file is {sizes.file / before.file:.0%} of the original's; it runs at {speedup:.2f}× the baseline.",
             why_not_faster(case.variant),
         )
     elif sizes and before and "prune-magnitude" in case.variant.recipe and speedup < SAME_SPEED:
