@@ -82,6 +82,9 @@ class Context(Protocol):
         Training, validation and calibration never see the test split that accuracy is measured on.
         """
 
+    def has_dataset(self) -> bool:
+        """Whether the user chose a data set. Declare `dataset`."""
+
     def model(self, reference: str) -> Artifact:
         """Another model by its id (a teacher), as a torch-module. Declare `teacher`."""
 
