@@ -1,0 +1,112 @@
+"""Memory while a model runs: a pass of its own, because watching would disturb the clock."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.measure.nvml import Gpu
+from engine.runtimes.base import Session
+
+PASS_CALLS = 10
+SAMPLING_S = 0.005
+STATUS = Path("/proc/self/status")
+CLEAR = Path("/proc/self/clear_refs")
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Peaks in bytes, None where they can't be known; `method` says how the device's was found."""
+
+    device: int | None
+    framework: int | None
+    host: int | None
+    method: str = ""
+
+
+def host_peak() -> int | None:
+    """The peak resident memory of this process in bytes since it was last forgotten."""
+    if STATUS.exists():
+        for line in STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)
+
+
+def forget_host_peak() -> bool:
+    """Let the peak start again from what is resident now (Linux); false where it can't be done."""
+    try:
+        CLEAR.write_text("5")
+    except OSError:
+        return False
+    return True
+
+
+def watch(reading: Callable[[], int | None], work: Callable[[], None]) -> int | None:
+    """The largest value of a reading while `work` runs, read every 5 ms from another thread."""
+    peak: list[int] = []
+    done = threading.Event()
+
+    def sample() -> None:
+        while True:
+            value = reading()
+            if value is not None:
+                peak.append(value)
+            if done.wait(SAMPLING_S):
+                return
+
+    thread = threading.Thread(target=sample, daemon=True)
+    thread.start()
+    try:
+        work()
+    finally:
+        done.set()
+        thread.join()
+    last = reading()
+    return max([*peak, *([last] if last is not None else [])], default=None)
+
+
+def measure(session: Session, gpu: Gpu, used_before: int | None) -> Memory:
+    """Peaks over a few inferences.
+
+    On the device: what NVML lists for this process; where it does not list it (containers), the
+    device's use beyond `used_before`, which was read before anything was loaded.
+    """
+
+    def work() -> None:
+        for _ in range(PASS_CALLS):
+            session.run()
+            session.synchronize()
+
+    if gpu.handle is None:
+        work()
+        return Memory(None, session.framework_memory_bytes(), host_peak())
+    method = "process"
+    peak = None
+    if gpu.own_memory() is not None:
+        peak = watch(gpu.own_memory, work)
+    if peak is None and used_before is not None:
+        method = "growth of the device's use"
+        used = watch(gpu.memory_used, work)
+        peak = None if used is None else max(0, used - used_before)
+    return Memory(peak, session.framework_memory_bytes(), host_peak(), method if peak is not None else "")
+
+
+def room_on_host(before: int) -> str:
+    """Why the next doubling of the batch would not fit into the host's memory, or nothing.
+
+    `before` is the process's peak before the sweep; a batch twice as large is taken to need three
+    times what the last one added.
+    """
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    added = (host_peak() or 0) - before
+    if added * 3 > free * 0.8:
+        return f"The next batch would need about {added * 3 / 1e9:.1f} GB and {free / 1e9:.1f} GB are free."
+    return ""

@@ -1,0 +1,137 @@
+"""One batch size of one variant: open, warm up, verify, time, watch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from engine.artifact import Artifact
+from engine.measure import clock, memory, throughput
+from engine.measure.power import PowerMeter
+from engine.measure.sequence import Feeds, call_size
+from engine.runtimes.base import Session
+from engine.spec import Latency, Measurement, Throughput
+from engine.worker import verifying
+from engine.worker.bench import Bench
+
+
+@dataclass(frozen=True)
+class Times:
+    """What the clock gave for one batch size."""
+
+    resident: Latency
+    end_to_end: Latency
+    rate: Throughput | None
+    power: PowerMeter
+
+
+def measure_batch(bench: Bench, batch_size: int) -> Measurement:
+    """Everything the job asks for at one batch size. Raises what the runtime raises."""
+    job, workload = bench.job, bench.job.workload
+    call_size(bench.spec, batch_size)
+    artifact = bench.artifact(batch_size)
+    runtime = bench.runtime(artifact)
+    feeds = bench.feeds(batch_size)
+    memory.forget_host_peak()
+    session, load_s = bench.open(artifact, batch_size)
+    try:
+        session.bind(feeds)
+        first_call_s = clock.first_call(session)
+        warmed = clock.warm_up(session, workload.warmup_calls, workload.warmup_seconds)
+        bench.stop_if_cancelled()
+        session.reset()
+        precision = runtime.precision(artifact.precision, workload.device)
+        found = verifying.verify(session, bench.spec, job, artifact, batch_size, precision=precision, data=bench.data)
+        times = time_batch(bench, session, feeds, batch_size)
+        watched = memory.measure(session, bench.gpu, bench.used_before) if "memory" in job.extras else None
+        details = {**session.details, **bench.notes, **found.details, **times.power.details()}
+    finally:
+        session.close()
+    details["precision"] = precision
+    details["warm_up"] = {"calls": warmed.calls, "seconds": warmed.seconds, "stable": warmed.stable}
+    measurement = Measurement(
+        batch_size=batch_size,
+        round=job.round,
+        position=job.position,
+        status="ok",
+        resident=times.resident,
+        end_to_end=times.end_to_end,
+        throughput=times.rate,
+        parity=found.parity,
+        accuracy=found.accuracy,
+        load_s=load_s,
+        import_s=bench.import_s,
+        first_call_s=first_call_s,
+        details=details,
+        environment=bench.environment(runtime.library_versions()),
+    )
+    return verdict(with_memory(with_energy(measurement, times), watched), artifact)
+
+
+def time_batch(bench: Bench, session: Session, feeds: Feeds, batch_size: int) -> Times:
+    """Device-resident latency, end-to-end latency, then the saturated loop under the power meter."""
+    workload = bench.job.workload
+    session.bind(feeds)
+    clock.warm_up(session, workload.warmup_calls, 0.0)
+    resident = clock.resident(session, seconds=workload.seconds, calls=workload.calls)
+    bench.stop_if_cancelled()
+    end_to_end = clock.end_to_end(session, feeds, seconds=workload.seconds, calls=workload.calls)
+    session.bind(feeds)
+    rate = None
+    with PowerMeter(bench.gpu) as power:
+        if workload.throughput:
+            rate = throughput.saturate(
+                session,
+                samples=batch_size,
+                device=workload.device,
+                seconds=workload.seconds,
+                calls=workload.calls,
+            )
+    return Times(resident, end_to_end, rate, power)
+
+
+def with_energy(measurement: Measurement, times: Times) -> Measurement:
+    """Joules per call and mean watts of the saturated loop, where NVML gave them."""
+    if times.rate is None or times.power.energy_j is None:
+        return measurement
+    return replace(measurement, energy_j=times.power.energy_j / times.rate.count, power_w=times.power.power_w)
+
+
+def with_memory(measurement: Measurement, watched: memory.Memory | None) -> Measurement:
+    """The memory pass, where it was asked for."""
+    if watched is None:
+        return measurement
+    details = {**measurement.details, **({"device_memory_method": watched.method} if watched.method else {})}
+    return replace(
+        measurement,
+        device_memory_bytes=watched.device,
+        framework_memory_bytes=watched.framework,
+        host_memory_bytes=watched.host,
+        details=details,
+    )
+
+
+def verdict(measurement: Measurement, artifact: Artifact) -> Measurement:
+    """Mark a measurement suspect when its outputs are wrong or its artifact says so."""
+    reasons = []
+    hint = str(artifact.details.get("suspect_hint", ""))
+    if measurement.parity is not None and measurement.parity.passed is False:
+        reasons.append(measurement.parity.reason)
+        hint = hint or "Keep sensitive layers in higher precision, or choose another precision."
+    if artifact.details.get("suspect_reason"):
+        reasons.append(str(artifact.details["suspect_reason"]))
+    return replace(measurement, status="suspect", reason=" ".join(reasons), hint=hint) if reasons else measurement
+
+
+def failed(bench: Bench, batch_size: int, status: Any, reason: str, hint: str) -> Measurement:
+    """A batch size that could not be measured."""
+    return Measurement(
+        batch_size=batch_size,
+        round=bench.job.round,
+        position=bench.job.position,
+        status=status,
+        reason=reason,
+        hint=hint,
+        details=dict(bench.notes),
+        environment=bench.environment({}),
+    )
