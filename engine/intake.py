@@ -1,0 +1,164 @@
+"""What comes in: model files, data sets and samples. Nothing of it is opened in this process."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.errors import BadInput, PhaseFailed
+from engine.settings import Settings
+from engine.spec import ModelSpec, Status, from_json
+from engine.store import Store, open_store
+from engine.store.models import new_id
+from engine.worker.jobs import InspectJob
+from engine.worker.launch import launch
+from engine.worker.protocol import Event, Outcome
+
+CHUNK = 1 << 20
+INSPECT_TIMEOUT_S = 600.0
+SAMPLES = Path(__file__).resolve().parents[1] / "sample_models"
+
+
+def inspect_upload(
+    settings: Settings,
+    path: Path | None,
+    *,
+    name: str = "",
+    architecture: str = "",
+    arguments: Mapping[str, Any] | None = None,
+    on_event: Callable[[Event], None] | None = None,
+    store: Store | None = None,
+    origin: str = "upload",
+    seed: int = 0,
+) -> str:
+    """Copy a model file, open it in a worker and keep it as a model; returns its id.
+
+    Without a path, `architecture` is built with settled random weights. Raises BadInput or
+    PhaseFailed with one sentence, and then nothing is left behind.
+    """
+    id = new_id()
+    folder = settings.uploads / id
+    try:
+        with tempfile.TemporaryDirectory(prefix="incoming-", dir=settings.uploads) as incoming:
+            copied = copy_upload(settings, path, Path(incoming)) if path is not None else None
+            spec = inspect(settings, copied, folder, name, architecture, dict(arguments or {}), on_event, seed)
+        kept = store or open_store(settings)
+        kept.add_model(spec, folder, origin=origin, id=id)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return id
+
+
+def inspect(
+    settings: Settings,
+    path: Path | None,
+    folder: Path,
+    name: str,
+    architecture: str,
+    arguments: dict[str, Any],
+    on_event: Callable[[Event], None] | None,
+    seed: int,
+) -> ModelSpec:
+    """Admit a file into `folder` in a worker; raises BadInput or PhaseFailed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    job = InspectJob(
+        path=str(path) if path else "",
+        folder=str(folder),
+        name=name,
+        architecture=architecture,
+        arguments=arguments,
+        seed=seed,
+    )
+    with tempfile.TemporaryDirectory(prefix="inspect-", dir=settings.jobs) as work:
+        readable = (settings.architectures, *((path.parent,) if path else ()))
+        outcome = launch(
+            job, Path(work), timeout_s=INSPECT_TIMEOUT_S, on_event=on_event, writable=(folder,), readable=readable
+        )
+    return from_json(ModelSpec, succeeded(outcome)["spec"])
+
+
+def succeeded(outcome: Outcome) -> dict[str, Any]:
+    """The value of a phase that worked; raises what it says otherwise."""
+    if outcome.status == "ok":
+        return outcome.value
+    if outcome.status in ("failed", "unsupported"):
+        raise BadInput(outcome.reason, outcome.hint)
+    status: Status = outcome.status
+    raise PhaseFailed(status, outcome.reason, outcome.hint)
+
+
+def copy_upload(settings: Settings, path: Path, folder: Path) -> Path:
+    """Copy a file chunk by chunk, so that its memory never holds it; raises BadInput when it can't be."""
+    target = folder / Path(path.name).name
+    limit = settings.upload_limit_mb * 1_000_000
+    try:
+        size = path.stat().st_size
+        if not path.is_file():
+            raise BadInput(f"{path.name} is not a file.", "Give the path of a model file.")
+        if size > limit:
+            raise BadInput(
+                f"{path.name} has {size / 1e6:.0f} MB; the limit is {settings.upload_limit_mb} MB.",
+                "An operator can raise it with OPTIBENCH_UPLOAD_LIMIT_MB.",
+            )
+        with path.open("rb") as source, target.open("wb") as copy:
+            shutil.copyfileobj(source, copy, CHUNK)
+    except OSError as error:
+        raise BadInput(f"{path} can't be read: {error.strerror or error}.", "Check the path.") from error
+    return target
+
+
+def add_dataset(settings: Settings, store: Store, path: Path, *, name: str = "", columns: Mapping[str, str]) -> str:
+    """Copy a data set into the home folder and keep it; returns its id.
+
+    It is opened by the prepare phase only, for a model, because only a model says what fits it.
+    """
+    id = new_id()
+    folder = settings.datasets / id
+    folder.mkdir(parents=True)
+    try:
+        copied = copy_upload(settings, path, folder)
+        facts = {"bytes": copied.stat().st_size, "file": copied.name, "columns": dict(columns)}
+        store.add_dataset(name or path.stem, copied, facts, id=id)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return id
+
+
+def sample_cards() -> list[dict[str, Any]]:
+    """The cards of the bundled models whose weights are there, by name."""
+    cards = [json.loads(each.read_text()) for each in sorted(SAMPLES.glob("*/card.json"))]
+    return [each for each in cards if (SAMPLES / each["name"] / "weights.safetensors").exists()]
+
+
+def add_sample(settings: Settings, store: Store, name: str, on_event: Callable[[Event], None] | None = None) -> str:
+    """Keep a bundled model, once; returns its id. Raises BadInput when there is no such sample."""
+    origin = f"sample:{name}"
+    known = next((each.id for each in store.models() if each.origin == origin), None)
+    if known is not None:
+        return known
+    card = next((each for each in sample_cards() if each["name"] == name), None)
+    if card is None:
+        offered = ", ".join(each["name"] for each in sample_cards())
+        raise BadInput(f"There is no sample model {name!r}.", f"Samples: {offered}.")
+    return inspect_upload(
+        settings,
+        SAMPLES / name / "weights.safetensors",
+        name=card.get("title", name),
+        architecture=f"sample.{name}",
+        arguments=card.get("arguments", {}),
+        on_event=on_event,
+        store=store,
+        origin=origin,
+    )
+
+
+def sample_dataset(model_origin: str) -> str:
+    """The bundled data set that belongs to a sample model, as a workload names it, or nothing."""
+    name = model_origin.removeprefix("sample:") if model_origin.startswith("sample:") else ""
+    return next((str(each.get("dataset", "")) for each in sample_cards() if each["name"] == name), "")

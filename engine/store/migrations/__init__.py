@@ -1,0 +1,1 @@
+"""Alembic migrations; `engine.store.open_store` runs them."""

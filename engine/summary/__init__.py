@@ -1,0 +1,101 @@
+"""From what was measured to the comparison document: pure arithmetic over the store's rows."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from engine.document import SCHEMA, ComparisonDocument, VariantDocument
+from engine.recipes import render, render_use
+from engine.routes import describe
+from engine.runtimes import all_runtimes
+from engine.store.rows import ComparisonRow, PhaseRow, iso
+from engine.summary.results import Evidence, gather, results_of
+from engine.summary.speedups import with_speedups
+
+if TYPE_CHECKING:
+    from engine.store.store import Store
+
+
+def summarise(store: Store, id: str) -> ComparisonDocument:
+    """The document of a comparison measured here, with whatever is finished so far."""
+    state = store.state(id)
+    comparison = state.comparison
+    evidence = gather(state, store.measurements(id))
+    profiles = {each.variant_id: each.value for each in store.profiles(id)}
+    variants = tuple(variant_document(each, comparison, profiles.get(each.row.id, {})) for each in evidence)
+    return ComparisonDocument(
+        schema=SCHEMA,
+        name=comparison.name,
+        model=comparison.spec,
+        workload=comparison.workload,
+        environment=environment(evidence, comparison),
+        variants=with_speedups(variants, evidence, comparison),
+        created=iso(comparison.created),
+        finished=iso(comparison.finished),
+        command=comparison.command,
+        origin=comparison.origin,
+        dataset=comparison.dataset,
+        reference=next((each.value for each in state.phases if each.kind == "reference"), {}),
+        orchestration=orchestration(comparison, state.phases),
+    )
+
+
+def variant_document(evidence: Evidence, comparison: ComparisonRow, profile: dict[str, Any]) -> VariantDocument:
+    """One variant and its results, without what depends on other variants."""
+    variant = evidence.row.variant
+    runtime = all_runtimes()[variant.recipe.runtime.name]
+    recipe = render(variant.recipe)
+    steps = next((each.steps for each in evidence.builds.values()), ())
+    return VariantDocument(
+        id=evidence.row.id,
+        recipe=recipe,
+        label=variant.label or recipe,
+        route=tuple(render_use(each) for each in variant.route),
+        route_text=describe(variant) if variant.formats else "",
+        runtime=variant.recipe.runtime.name,
+        family=runtime.family,
+        precision=evidence.precision(comparison.workload.device),
+        baseline=variant.baseline,
+        static=variant.recipe.static,
+        results=results_of(evidence, comparison),
+        steps=tuple(dict(each) for each in steps),
+        profile=profile,
+        reproduce=reproduce(comparison, recipe),
+    )
+
+
+def reproduce(comparison: ComparisonRow, recipe: str) -> str:
+    """The command that measures one recipe again."""
+    workload = comparison.workload
+    sizes = ",".join(map(str, workload.batch_sizes))
+    shapes = "".join(f" --shape {name}={'x'.join(map(str, shape))}" for name, shape in workload.shapes.items())
+    return f"optibench compare MODEL --recipe '{recipe}' --batch {sizes} --device {workload.device}{shapes}"
+
+
+def environment(evidence: list[Evidence], comparison: ComparisonRow) -> dict[str, Any]:
+    """What the runs were made on: the first run's account, and the host."""
+    for each in evidence:
+        for row in each.measurements:
+            if row.measurement.environment:
+                return {**row.measurement.environment, "host": comparison.host}
+    return {"host": comparison.host}
+
+
+def orchestration(comparison: ComparisonRow, phases: tuple[PhaseRow, ...]) -> dict[str, float]:
+    """Where the time went, in seconds: workers, their start-up, and what is left between them."""
+    if comparison.started is None:
+        return {}
+    done = [each for each in phases if each.state == "done" and each.started >= comparison.started]
+    wall = (comparison.finished or time.time()) - comparison.started
+    workers = sum(each.seconds for each in done)
+    by_kind = {f"{each.kind}_s": 0.0 for each in done}
+    for each in done:
+        by_kind[f"{each.kind}_s"] += each.seconds
+    return {
+        "wall_s": wall,
+        "workers_s": workers,
+        "startup_s": sum(each.startup_s for each in done),
+        "overhead_s": max(0.0, wall - workers),
+        **by_kind,
+    }
