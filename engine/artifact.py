@@ -18,7 +18,9 @@ class Artifact:
     `details` is what later phases need to know without opening the file: `precision` (fp32, tf32,
     fp16, bf16, int8, int4, fp8), `batch_size` when it is built for one alone, `report` (a table per
     layer), `warnings`, and whatever a runtime wants to be told. It is inherited by the next step
-    unless that step overrides it.
+    unless that step overrides it. `lossy` is one sentence on why the outputs are meant to differ
+    (weights were pruned or trained): parity is then recorded and not judged. `suspect_reason` with
+    `suspect_hint` marks every result suspect (a trace that recorded a branch).
     """
 
     format: str

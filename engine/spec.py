@@ -312,8 +312,9 @@ class Sizes:
 class Measurement:
     """What one run of one variant at one batch size in one round gave; raw samples, no summary.
 
-    Times are in seconds unless the name says otherwise, memory in bytes, energy in joules. What a
-    round did not measure is None.
+    Times are in seconds unless the name says otherwise, memory in bytes, energy in joules for one
+    call of the whole batch. What a round did not measure is None. `import_s` is what importing
+    libraries took in the whole process.
     """
 
     batch_size: int
