@@ -87,5 +87,5 @@ def publish(folder: Path, module: nn.Module, test: Split, card: dict[str, Any]) 
         "accuracy": round(accuracy(module, test), 4),
         "test_samples": len(test.labels),
     }
-    (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+    (folder / "card.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n")
     print(f"test accuracy {card['accuracy']:.4f}, {card['parameters']} parameters")

@@ -18,7 +18,7 @@ CARD: dict[str, Any] = {
     "task": "classification",
     "arguments": {},
     "inputs": [{"name": "pixels", "dtype": "float32", "shape": ["batch", 1, 8, 8], "low": 0.0, "high": 1.0}],
-    "outputs": [{"name": "scores", "dtype": "float32", "shape": ["batch", 10]}],
+    "outputs": ["scores"],
     "preprocessing": {"resize": [8, 8], "labels": [str(each) for each in range(10)], "scores": "scores"},
     "dataset": "sample:digits",
     "data_licence": "UCI handwritten digits (E. Alpaydin, C. Kaynak, 1998), CC BY 4.0, as scikit-learn ships them",
