@@ -1,0 +1,1 @@
+"""What measurements mean: Pareto front, choice under constraints, headline, diagnosis, roofline."""

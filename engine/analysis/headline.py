@@ -1,0 +1,189 @@
+"""The headline and the four cards, written from the numbers.
+
+Suspect and failed variants never win. "No difference" is said in words, and so is a single round.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from engine.analysis import numbers
+from engine.analysis.choice import Constraints, balanced, candidates, fastest, most_accurate, smallest
+
+EQUAL_SIZE = 0.02
+
+
+@dataclass(frozen=True)
+class Card:
+    """One answer: which variant is best at something, its figure, and how it compares.
+
+    `note` carries the caveat that belongs beside the number. `variant` is empty when nothing qualifies.
+    """
+
+    title: str
+    icon: str
+    variant: str
+    label: str
+    figure: str
+    compared: str
+    note: str = ""
+    help: str = ""
+
+
+def baseline_row(frame: pd.DataFrame) -> pd.Series | None:
+    """The baseline's row with a usable latency, or None."""
+    rows = frame[frame["baseline"].astype(bool) & frame["latency_ms"].notna()]
+    return None if rows.empty else rows.iloc[0]
+
+
+def headline(frame: pd.DataFrame, constraints: Constraints | None = None) -> str:
+    """One or two sentences: what is gained, what is lost, and whether to trust it.
+
+    `frame` holds one batch size.
+    """
+    if frame.empty or not frame["latency_ms"].notna().any():
+        return unfinished(frame)
+    base, best = baseline_row(frame), fastest(candidates(frame, constraints))
+    if best is None:
+        return "No variant gave correct outputs and a latency, so there is no winner." + set_aside(frame)
+    if base is None:
+        return f"{best['label']} is the fastest at {numbers.duration(best['latency_ms'])}." + set_aside(frame)
+    if best["variant"] == base["variant"]:
+        return f"Nothing beats the baseline, {base['label']}, at {numbers.duration(base['latency_ms'])}." + set_aside(
+            frame
+        )
+    if best["different"] is False:
+        return f"No variant is measurably faster than {base['label']}: no difference for {best['label']}." + set_aside(
+            frame
+        )
+    gain = numbers.ratio(best["speedup"], best["speedup_low"], best["speedup_high"])
+    words = f"{best['label']} is {gain} than {base['label']}, {size_words(best, base)}{accuracy_words(best)}."
+    return words + one_round(frame) + set_aside(frame)
+
+
+def unfinished(frame: pd.DataFrame) -> str:
+    """What to say when nothing has been measured."""
+    waiting = int(frame["status"].isin(["queued", "running"]).sum()) if len(frame) else 0
+    if waiting:
+        return "Nothing is measured yet; results appear here as they come."
+    return "No variant could be measured; the table says why for each."
+
+
+def size_words(row: pd.Series, base: pd.Series) -> str:
+    """The size compared with the baseline's."""
+    if pd.isna(row["file_bytes"]) or pd.isna(base["file_bytes"]) or not row["file_bytes"]:
+        return "with an unknown size"
+    ratio = base["file_bytes"] / row["file_bytes"]
+    if abs(ratio - 1) < EQUAL_SIZE:
+        return "at the same size"
+    return f"{numbers.ratio(ratio, better='smaller', worse='larger')}"
+
+
+def accuracy_words(row: pd.Series) -> str:
+    """What happened to accuracy, in a clause that starts with a comma or `and`."""
+    if pd.isna(row["accuracy"]):
+        return ""
+    if row["accuracy_kind"] == "agreement":
+        samples = f"{int(row['accuracy_samples']):,} samples"
+        return f", and agrees with the original on {numbers.percent(row['accuracy'])} of {samples}"
+    low, high = row["accuracy_difference_low"], row["accuracy_difference_high"]
+    if pd.notna(low) and pd.notna(high) and low <= 0 <= high:
+        return ", with no difference in accuracy"
+    if pd.notna(row["accuracy_difference"]):
+        return f", and accuracy changes by {numbers.points(row['accuracy_difference'])}"
+    return f", at {numbers.percent(row['accuracy'])} accuracy"
+
+
+def one_round(frame: pd.DataFrame) -> str:
+    """The caveat of a single round."""
+    return " Measured in one round, so there is no interval." if (frame["rounds"].dropna() <= 1).all() else ""
+
+
+def set_aside(frame: pd.DataFrame) -> str:
+    """What was not allowed to win."""
+    groups = (
+        ("suspect", ("suspect",)),
+        ("failed", ("failed", "oom", "timeout", "crashed")),
+        ("not supported here", ("unsupported",)),
+    )
+    counts = [(int(frame["status"].isin(statuses).sum()), word) for word, statuses in groups]
+    parts = [f"{number} {word}" for number, word in counts if number]
+    return f" Set aside: {', '.join(parts)}." if parts else ""
+
+
+def cards(frame: pd.DataFrame, constraints: Constraints | None = None) -> list[Card]:
+    """Fastest, smallest, most accurate and best balance, in this order, at one batch size."""
+    able, base = candidates(frame, constraints), baseline_row(frame)
+    agreement = (frame["accuracy_kind"] == "agreement").any()
+    accurate = most_accurate(able)
+    return [
+        card("Fastest", ":material/speed:", fastest(able), base, "latency", "The lowest median latency."),
+        card("Smallest", ":material/compress:", smallest(able), base, "size", "The smallest file on disk."),
+        card(
+            "Closest to the original" if agreement else "Most accurate",
+            ":material/target:",
+            accurate,
+            base,
+            "accuracy",
+            "The highest agreement with the original." if agreement else "The highest accuracy on your labelled data.",
+        ),
+        card(
+            "Best balance",
+            ":material/balance:",
+            balanced(able, base),
+            base,
+            "balance",
+            "The best product of speed-up and shrinkage that loses at most one point of accuracy.",
+        ),
+    ]
+
+
+def card(title: str, icon: str, row: pd.Series | None, base: pd.Series | None, kind: str, help: str) -> Card:
+    """One card; without a winner it says so."""
+    if row is None:
+        return Card(title, icon, "", "None yet", numbers.DASH, "Nothing qualifies", "", help)
+    figure = {
+        "latency": numbers.duration(row["latency_ms"]),
+        "size": numbers.size(row["file_bytes"]),
+        "accuracy": numbers.percent(row["accuracy"]),
+        "balance": f"{numbers.duration(row['latency_ms'])} · {numbers.size(row['file_bytes'])}",
+    }[kind]
+    same = base is not None and row["variant"] == base["variant"]
+    compared = "the baseline itself" if same else compare(row, base, kind)
+    return Card(title, icon, str(row["variant"]), str(row["label"]), figure, compared, caveat(row, kind), help)
+
+
+def compare(row: pd.Series, base: pd.Series | None, kind: str) -> str:
+    """The figure's ratio or difference to the baseline, in words."""
+    speed = numbers.ratio(
+        row["speedup"],
+        row["speedup_low"],
+        row["speedup_high"],
+        different=row["different"] if row["different"] is not None else None,
+    )
+    if base is None:
+        return ""
+    if kind == "latency":
+        return speed
+    if kind == "size":
+        return size_words(row, base)
+    if kind == "accuracy":
+        return accuracy_words(row).removeprefix(", ").removeprefix("and ").removeprefix("with ")
+    return f"{numbers.ratio(row['speedup'], different=row['different'])}, {size_words(row, base)}"
+
+
+def caveat(row: pd.Series, kind: str) -> str:
+    """What weakens this number, to stand beside it."""
+    if kind == "accuracy":
+        return "" if pd.isna(row["accuracy_samples"]) else f"of {int(row['accuracy_samples']):,} samples"
+    notes = []
+    if kind != "size":
+        if pd.notna(row["rounds"]) and row["rounds"] <= 1:
+            notes.append("one round, no interval")
+        if row["unstable"]:
+            notes.append("unstable")
+    if row["evidence"] == "random":
+        notes.append("outputs checked on random inputs only")
+    return ", ".join(notes)

@@ -1,0 +1,244 @@
+"""Comparison document → pandas frames, the only shape that plots, tables and choices read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from engine.analysis import numbers
+from engine.document import ComparisonDocument, LatencySummary, Result, VariantDocument
+from engine.spec import Parity
+
+LATENCIES = {
+    "resident": "Device-resident",
+    "end_to_end": "End-to-end",
+}
+LATENCY_HELP = {
+    "resident": "Inputs and outputs stay on the device: the time of the model alone.",
+    "end_to_end": "Copy inputs in, compute, copy outputs out: what a request waits for.",
+}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of the comparison: its columns, name, unit, direction and how it is written.
+
+    `short` is how it is written beside a bar, where the axis gives the unit.
+    """
+
+    name: str
+    title: str
+    axis: str
+    better: Literal["lower", "higher"]
+    write: Callable[[float | None], str]
+    unit_scale: float = 1.0
+    short: Callable[[float | None], str] | None = None
+    low: str = ""
+    high: str = ""
+
+
+METRICS: dict[str, Metric] = {
+    "file_bytes": Metric("file_bytes", "Size", "MB on disk", "lower", numbers.size, 1e-6),
+    "compressed_bytes": Metric("compressed_bytes", "Compressed size", "MB compressed", "lower", numbers.size, 1e-6),
+    "parameter_bytes": Metric("parameter_bytes", "Parameters", "MB of parameters", "lower", numbers.size, 1e-6),
+    "nonzero_bytes": Metric("nonzero_bytes", "Non-zero", "MB of non-zero parameters", "lower", numbers.size, 1e-6),
+    "device_memory_bytes": Metric(
+        "device_memory_bytes", "Device memory", "MB at run time", "lower", numbers.size, 1e-6
+    ),
+    "host_memory_bytes": Metric("host_memory_bytes", "Host memory", "MB at run time", "lower", numbers.size, 1e-6),
+    "accuracy": Metric(
+        "accuracy", "Accuracy", "% of samples", "higher", numbers.percent, 100.0, None, "accuracy_low", "accuracy_high"
+    ),
+    "latency_ms": Metric(
+        "latency_ms", "Latency", "ms, median", "lower", numbers.duration, 1.0, None, "latency_low", "latency_high"
+    ),
+    "throughput_per_s": Metric(
+        "throughput_per_s", "Throughput", "samples/s", "higher", numbers.rate, 1.0, numbers.short_rate
+    ),
+}
+SIDE_BY_SIDE = ("file_bytes", "accuracy", "latency_ms", "throughput_per_s")
+
+
+def results(document: ComparisonDocument, latency: str = "resident") -> pd.DataFrame:
+    """One row for each variant and batch size; a variant that has no result yet is queued.
+
+    `latency` chooses which of the two latencies the latency and speed-up columns hold; they are
+    never mixed in one frame. Absent figures are NaN.
+    """
+    rows = [
+        {**variant_facts(variant, order), **result_facts(result, latency)}
+        for order, variant in enumerate(document.variants)
+        for result in variant.results or tuple(Result(each, "queued") for each in document.workload.batch_sizes)
+    ]
+    frame = pd.DataFrame(rows, columns=None if rows else [*empty_columns()])
+    numeric = [each for each in frame.columns if each in NUMERIC]
+    frame[numeric] = frame[numeric].apply(pd.to_numeric)
+    return frame
+
+
+def variant_facts(variant: VariantDocument, order: int) -> dict[str, Any]:
+    """The columns that say which variant a row is about."""
+    return {
+        "variant": variant.id,
+        "label": variant.label or variant.recipe,
+        "recipe": variant.recipe,
+        "route": variant.route_text or " → ".join(variant.route),
+        "runtime": variant.runtime,
+        "family": variant.family,
+        "precision": variant.precision,
+        "baseline": variant.baseline,
+        "static": variant.static,
+        "reproduce": variant.reproduce,
+        "order": order,
+    }
+
+
+def result_facts(result: Result, latency: str) -> dict[str, Any]:
+    """The columns of one result."""
+    size, accuracy, parity = result.size_bytes, result.accuracy, result.parity
+    difference = result.accuracy_difference
+    return {
+        "batch_size": result.batch_size,
+        "status": result.status,
+        "reason": result.reason,
+        "hint": result.hint,
+        "unstable": result.unstable,
+        "file_bytes": size.file if size else None,
+        "compressed_bytes": size.compressed if size else None,
+        "parameter_bytes": size.parameters if size else None,
+        "nonzero_bytes": size.nonzero if size else None,
+        "accuracy": accuracy.value if accuracy else None,
+        "accuracy_low": accuracy.low if accuracy else None,
+        "accuracy_high": accuracy.high if accuracy else None,
+        "accuracy_samples": accuracy.samples if accuracy else None,
+        "accuracy_kind": accuracy.kind if accuracy else "",
+        "accuracy_difference": difference.value if difference else None,
+        "accuracy_difference_low": difference.low if difference else None,
+        "accuracy_difference_high": difference.high if difference else None,
+        **latency_facts(result.latency_ms.get(latency)),
+        "throughput_per_s": result.throughput_per_s,
+        "throughput_mode": throughput_mode(result),
+        "parity": parity_verdict(parity),
+        "relative_l2": parity.relative_l2 if parity else None,
+        "tolerance": parity.tolerance if parity else None,
+        "cosine": parity.cosine if parity else None,
+        "top1_agreement": parity.top1_agreement if parity else None,
+        "evidence": parity.evidence if parity else "none",
+        "parity_samples": parity.samples if parity else None,
+        "build_s": result.build_s,
+        "cached": result.cached,
+        "load_s": result.load_s,
+        "first_call_s": result.first_call_s,
+        "device_memory_bytes": result.device_memory_bytes,
+        "host_memory_bytes": result.host_memory_bytes,
+        "energy_j": result.energy_j,
+        "power_w": result.power_w,
+    }
+
+
+def latency_facts(summary: LatencySummary | None) -> dict[str, Any]:
+    """The columns of one latency, in milliseconds."""
+    return {
+        "latency_ms": summary.p50 if summary else None,
+        "latency_low": summary.low if summary else None,
+        "latency_high": summary.high if summary else None,
+        "latency_p90": summary.p90 if summary else None,
+        "latency_p99": summary.p99 if summary else None,
+        "latency_count": summary.count if summary else None,
+        "rounds": summary.rounds if summary else None,
+        "variation": summary.variation if summary else None,
+        "enqueue_ms": summary.enqueue if summary else None,
+    }
+
+
+def parity_verdict(parity: Parity | None) -> str:
+    """One of passed, failed, no evidence, or nothing when outputs were not compared."""
+    if parity is None:
+        return ""
+    if parity.passed is None:
+        return "no evidence"
+    return "passed" if parity.passed else "failed"
+
+
+def throughput_mode(result: Result) -> str:
+    """How the throughput at this batch size was loaded, or nothing."""
+    return next((each.mode for each in result.throughput if each.batch_size == result.batch_size), "")
+
+
+NOT_NUMERIC = {
+    "status",
+    "reason",
+    "hint",
+    "unstable",
+    "accuracy_kind",
+    "throughput_mode",
+    "parity",
+    "evidence",
+    "cached",
+}
+NUMERIC = set(result_facts(Result(1, "queued"), "")) - NOT_NUMERIC
+
+
+def empty_columns() -> list[str]:
+    """The columns of a frame without rows."""
+    nobody = VariantDocument("", "", "", ())
+    return [*variant_facts(nobody, 0), *result_facts(Result(1, "queued"), "")]
+
+
+def at_batch(frame: pd.DataFrame, batch_size: int) -> pd.DataFrame:
+    """The rows of one batch size, one for each variant, in the order of the comparison."""
+    return frame[frame["batch_size"] == batch_size].sort_values("order").reset_index(drop=True)
+
+
+def sort(rows: pd.DataFrame, by: str = "latency_ms") -> pd.DataFrame:
+    """The baseline, then the rest from best to worst, then what is suspect, then what has no figure.
+
+    `by` is a metric, or `order` for the order of the comparison.
+    """
+    ascending = by == "order" or METRICS[by].better == "lower"
+    keys = rows.assign(
+        group=(~rows["baseline"].astype(bool)).astype(int)
+        + 2 * (rows["status"] == "suspect")
+        + 4 * (rows["latency_ms"].isna() & (rows["status"] != "ok")),
+        value=rows[by] if ascending else -rows[by],
+    )
+    return rows.loc[keys.sort_values(["group", "value", "order"], kind="stable").index].reset_index(drop=True)
+
+
+def batch_sizes(document: ComparisonDocument) -> list[int]:
+    """Every batch size that was asked for or has a result."""
+    found = {result.batch_size for variant in document.variants for result in variant.results}
+    return sorted(found | set(document.workload.batch_sizes))
+
+
+def latencies(document: ComparisonDocument) -> list[str]:
+    """The latencies that were measured, in their fixed order."""
+    found = {name for variant in document.variants for result in variant.results for name in result.latency_ms}
+    return [each for each in LATENCIES if each in found]
+
+
+def sweep(document: ComparisonDocument) -> pd.DataFrame:
+    """Throughput over batch sizes: one row for each variant and batch size of the sweep."""
+    rows = []
+    for order, variant in enumerate(document.variants):
+        suspect = any(result.status == "suspect" for result in variant.results)
+        points: dict[int, Any] = {}
+        for result in variant.results:
+            for each in result.throughput:
+                points[each.batch_size] = each
+        for batch_size, each in sorted(points.items()):
+            facts = variant_facts(variant, order)
+            rows.append(
+                {
+                    **facts,
+                    "batch_size": batch_size,
+                    "throughput_per_s": each.samples_per_s,
+                    "throughput_mode": each.mode,
+                    "status": "suspect" if suspect and each.status == "ok" else each.status,
+                    "reason": each.reason,
+                }
+            )
+    return pd.DataFrame(rows)

@@ -1,0 +1,171 @@
+"""The trade-off: latency against accuracy or size, with the variants nothing else beats."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from engine.analysis import numbers
+from engine.analysis.pareto import front
+from engine.frames import METRICS
+from engine.plots.bars import FADED, log_ticks, spans_widely, zoom
+from engine.plots.colours import MUTED, TEXT, Theme, colour, family_title
+from engine.plots.hover import describe
+from engine.plots.theme import template
+
+SYMBOLS = {"fp32": "circle", "tf32": "circle", "fp16": "diamond", "bf16": "diamond", "int8": "square", "fp8": "square"}
+WIDTH, HEIGHT = 900.0, 440.0
+
+
+def tradeoff_chart(
+    rows: pd.DataFrame,
+    against: str,
+    *,
+    theme: Theme = "light",
+    faded: Collection[str] = (),
+    selected: str = "",
+) -> go.Figure:
+    """Draw latency (across) against `against` (accuracy or a size); one point for each variant.
+
+    The line joins the Pareto front. Symbols tell precision: circle FP32, diamond FP16 or BF16,
+    square 8 bit, triangle suspect. Each point's customdata is the variant's id.
+    """
+    rows = rows[rows["latency_ms"].notna() & rows[against].notna()]
+    up, across = METRICS[against], METRICS["latency_ms"]
+    log_x, log_y = spans_widely(rows["latency_ms"]), against != "accuracy" and spans_widely(rows[against])
+    low, high = zoom(rows, up) if against == "accuracy" else (-np.inf, np.inf)
+    y = rows[against] * up.unit_scale
+    shown = rows.assign(x=rows["latency_ms"], y=y.clip(low, high), outside=(y < low) | (y > high))
+    figure = go.Figure()
+    best = shown[front(shown, ["latency_ms", against])].sort_values("x")
+    figure.add_trace(
+        go.Scatter(
+            x=best["x"],
+            y=best["y"],
+            mode="lines",
+            name="Pareto front: nothing is better at both",
+            line={"color": MUTED[theme], "width": 1.5, "dash": "dot"},
+            hoverinfo="skip",
+        )
+    )
+    positions = label_positions(shown, set(best["variant"]), log_x=log_x, log_y=log_y)
+    for legend, group in shown.groupby(legend_group(shown), sort=False):
+        figure.add_trace(family_trace(str(legend), group, positions, theme, faded, selected))
+    figure.update_layout(
+        template=template(theme),
+        height=HEIGHT,
+        margin={"l": 8, "r": 16, "t": 60, "b": 48},
+        xaxis={**axis_title(across.title, across.axis, "lower", log=log_x), **padded(shown["x"], log_x)},
+        yaxis={**axis_title(up.title, up.axis, up.better, log=log_y), **padded(shown["y"], log_y)},
+    )
+    return figure
+
+
+def legend_group(rows: pd.DataFrame) -> pd.Series:
+    """The legend entry of each row: its family, or baseline, or suspect."""
+    names = rows["family"].map(family_title)
+    names = names.mask(rows["baseline"].astype(bool), "Baseline")
+    return names.mask(rows["status"] == "suspect", "Suspect: outputs differ")
+
+
+def family_trace(
+    legend: str,
+    group: pd.DataFrame,
+    positions: dict[str, str],
+    theme: Theme,
+    faded: Collection[str],
+    selected: str,
+) -> go.Scatter:
+    """The points of one legend entry, named directly where there is room."""
+    first = group.iloc[0]
+    suspect = first["status"] == "suspect"
+    return go.Scatter(
+        x=group["x"],
+        y=group["y"],
+        mode="markers+text",
+        name=legend,
+        text=[name_of(row) if row["variant"] in positions else "" for _, row in group.iterrows()],
+        textposition=[positions.get(each, "top center") for each in group["variant"]],
+        textfont={"size": 12, "color": TEXT[theme]},
+        marker={
+            "color": colour(first["family"], first["status"], bool(first["baseline"]), theme),
+            "size": [18 if each == selected else 13 for each in group["variant"]],
+            "symbol": [symbol(row) for _, row in group.iterrows()],
+            "opacity": [FADED if each in faded else 1.0 for each in group["variant"]],
+            "line": {"width": 2 if suspect else 0},
+        },
+        customdata=list(group["variant"]),
+        hovertemplate=[describe(row) + "<extra></extra>" for _, row in group.iterrows()],
+        cliponaxis=False,
+    )
+
+
+def symbol(row: pd.Series) -> str:
+    """The marker of one point."""
+    if row["outside"]:
+        return "triangle-down"
+    return "triangle-up-open" if row["status"] == "suspect" else SYMBOLS.get(row["precision"], "circle")
+
+
+def name_of(row: pd.Series) -> str:
+    """The name at one point; off the axis it says where the point really is."""
+    return f"{row['label']} ({numbers.percent(row['accuracy'])})" if row["outside"] else str(row["label"])
+
+
+def axis_title(title: str, unit: str, better: str, *, log: bool) -> dict[str, object]:
+    """Name, unit, scale and direction of an axis."""
+    scale = ", log scale" if log else ""
+    return {"title": {"text": f"{title} ({unit}{scale}) · {better} is better"}, "type": "log" if log else "linear"}
+
+
+def padded(values: pd.Series, log: bool) -> dict[str, object]:
+    """A range with room for labels at both ends."""
+    if values.empty:
+        return {}
+    low, high = float(values.min()), float(values.max())
+    if log:
+        low, high = float(np.log10(low)), float(np.log10(high))
+    room = (high - low) * 0.14 or abs(high) * 0.05 or 1.0
+    bottom = low - room if log or low > room else 0.0
+    return {**(log_ticks(values) if log else {}), "range": [bottom, high + room]}
+
+
+def label_positions(rows: pd.DataFrame, important: set[str], *, log_x: bool, log_y: bool) -> dict[str, str]:
+    """Where each name can stand without covering a point or another name.
+
+    The front and the baseline are placed first, and always get a name.
+    """
+    place_x, place_y = scaled(rows["x"], log_x) * WIDTH, scaled(rows["y"], log_y) * HEIGHT
+    taken = [(x - 8, y - 8, x + 8, y + 8) for x, y in zip(place_x, place_y, strict=True)]
+    order = sorted(range(len(rows)), key=lambda each: rows.iloc[each]["variant"] not in important)
+    positions: dict[str, str] = {}
+    for each in order:
+        row, x, y = rows.iloc[each], float(place_x.iloc[each]), float(place_y.iloc[each])
+        width = 6.6 * len(name_of(row))
+        boxes = {
+            "middle right": (x + 10, y - 8, x + 10 + width, y + 8),
+            "middle left": (x - 10 - width, y - 8, x - 10, y + 8),
+            "top center": (x - width / 2, y + 9, x + width / 2, y + 25),
+            "bottom center": (x - width / 2, y - 25, x + width / 2, y - 9),
+        }
+        free = [name for name, box in boxes.items() if box[2] < WIDTH * 1.05 and not any(hit(box, t) for t in taken)]
+        name = free[0] if free else "top center"
+        if free or row["variant"] in important or row["baseline"]:
+            positions[row["variant"]] = name
+            taken.append(boxes[name])
+    return positions
+
+
+def scaled(values: pd.Series, log: bool) -> pd.Series:
+    """Values as fractions of the axis they are drawn on."""
+    shown = np.log10(values) if log else values
+    span = float(shown.max() - shown.min())
+    return (shown - shown.min()) / span * 0.78 + 0.11 if span else shown * 0 + 0.5
+
+
+def hit(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    """Whether two boxes overlap."""
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

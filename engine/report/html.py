@@ -1,0 +1,139 @@
+"""One self-contained page to hand to people: headline, charts, every status and reason, how it was measured."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+
+import pandas as pd
+from plotly.offline import get_plotlyjs
+
+from engine import __version__
+from engine.analysis import numbers
+from engine.analysis.headline import Card, cards, headline
+from engine.analysis.speedup import compared
+from engine.document import ComparisonDocument
+from engine.frames import LATENCIES, LATENCY_HELP, SIDE_BY_SIDE, at_batch, batch_sizes, latencies, sort, sweep
+from engine.plots import bar_chart, throughput_chart, tradeoff_chart
+from engine.report.method import METHOD, environment_facts, workload_facts
+from engine.report.sections import facts_list, tag, variant_section
+from engine.report.style import CSS, SCHEMES, SCRIPT
+from engine.report.table import results_table
+
+TITLE, SUFFIX, MIME = "HTML report", ".html", "text/html"
+
+Figures = dict[str, dict[str, object]]
+
+
+def render(document: ComparisonDocument, latency: str = "") -> str:
+    """The page; charts follow the reader's light or dark setting, and print light."""
+    measured = latencies(document)
+    kind = latency or (measured[0] if measured else "resident")
+    frame = compared(document, kind)
+    figures: Figures = {}
+    body = [opening(document, frame, kind)]
+    body += [batch_section(frame, each, kind, figures) for each in batch_sizes(document)]
+    body += [sweep_section(document, figures), table_section(document), variants_section(document)]
+    body += [conditions(document)]
+    data = json.dumps(figures, separators=(",", ":")).replace("</", "<\\/").replace("<!--", "<\\u0021--")
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{escape(document.name)} · Optibench</title><style>{CSS}</style></head><body><main>"
+        + "".join(body)
+        + f"<footer>Made with Optibench {escape(__version__)}, schema {escape(document.schema)}.</footer></main>"
+        f"<script>{get_plotlyjs()}</script>"
+        f'<script type="application/json" id="figures">{data}</script><script>{SCRIPT}</script></body></html>'
+    )
+
+
+def opening(document: ComparisonDocument, frame: pd.DataFrame, kind: str) -> str:
+    """Name, what was compared where, and the headline of the smallest batch size that was measured."""
+    model = document.model
+    measured = frame[frame["latency_ms"].notna()]
+    first = int(measured["batch_size"].min()) if len(measured) else document.workload.batch_sizes[0]
+    device = document.environment.get("gpu") or document.environment.get("cpu") or document.workload.device
+    date = (document.finished or document.created)[:10]
+    tags = [
+        f"{document.origin.capitalize()} {date}".strip(),
+        str(device),
+        f"{model.name}: {numbers.count(model.parameters)} parameters, {numbers.size(model.size_bytes)}",
+        f"{len(document.variants)} variants",
+    ]
+    return (
+        f"<h1>{escape(document.name)}</h1><div>{''.join(map(tag, tags))}</div>"
+        f'<p class="lead">{escape(headline(at_batch(frame, first)))}'
+        f' <span class="muted">{LATENCIES[kind]} latency, batch {first}.</span></p>'
+    )
+
+
+def batch_section(frame: pd.DataFrame, batch_size: int, kind: str, figures: Figures) -> str:
+    """Cards, the four charts and the trade-off at one batch size."""
+    rows = sort(at_batch(frame, batch_size))
+    places = []
+    for metric in SIDE_BY_SIDE:
+        title = "Agreement with the original" if metric == "accuracy" and agreement(rows) else ""
+        name = f"{metric}-{batch_size}"
+        figures[name] = {each: bar_chart(rows, metric, theme=each, title=title).to_plotly_json() for each in SCHEMES}
+        places.append(place(name))
+    against = "accuracy" if rows["accuracy"].notna().any() else "file_bytes"
+    name = f"tradeoff-{batch_size}"
+    figures[name] = {each: tradeoff_chart(rows, against, theme=each).to_plotly_json() for each in SCHEMES}
+    return (
+        f'<h2>Batch {batch_size}</h2><p class="muted">{escape(headline(rows))}</p>'
+        f'<div class="cards">{"".join(map(card_box, cards(rows)))}</div>'
+        f'<div class="charts">{"".join(places)}</div>'
+        f"<h3>Trade-off at batch {batch_size}</h3>{place(name)}"
+        f'<p class="muted">{LATENCIES[kind]} latency. {LATENCY_HELP[kind]}</p>'
+    )
+
+
+def agreement(rows: pd.DataFrame) -> bool:
+    """Whether the accuracy column holds agreement with the original."""
+    return bool((rows["accuracy_kind"] == "agreement").any())
+
+
+def place(name: str) -> str:
+    """Where a chart is drawn."""
+    label = f"Chart: {name}; the table has the figures"
+    return f'<div class="chart" id="{escape(name)}" role="img" aria-label="{escape(label)}"></div>'
+
+
+def card_box(card: Card) -> str:
+    """One card."""
+    note = f'<div class="muted">{escape(card.note)}</div>' if card.note else ""
+    return (
+        f'<div class="card"><div class="kind">{escape(card.title)}</div><div class="figure">{escape(card.figure)}</div>'
+        f'<div class="name">{escape(card.label)}</div><div>{escape(card.compared)}</div>{note}</div>'
+    )
+
+
+def sweep_section(document: ComparisonDocument, figures: Figures) -> str:
+    """Throughput over batch sizes, where a sweep was made."""
+    points = sweep(document)
+    if points.empty or points["batch_size"].nunique() < 2:
+        return ""
+    figures["sweep"] = {each: throughput_chart(points, theme=each).to_plotly_json() for each in SCHEMES}
+    return f"<h2>Throughput over batch sizes</h2>{place('sweep')}"
+
+
+def table_section(document: ComparisonDocument) -> str:
+    """Every variant at every batch size with its status and reason."""
+    kinds = latencies(document) or ["resident"]
+    return "<h2>All results</h2>" + results_table({each: compared(document, each) for each in kinds})
+
+
+def variants_section(document: ComparisonDocument) -> str:
+    """Recipe, route, build steps, advice and command of each variant."""
+    return "<h2>Variants</h2>" + "".join(variant_section(each) for each in document.variants)
+
+
+def conditions(document: ComparisonDocument) -> str:
+    """Workload, environment, method, and the command that repeats it all."""
+    method = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in METHOD)
+    command = f"<h2>Repeat it</h2><pre>{escape(document.command)}</pre>" if document.command else ""
+    return (
+        f'<div class="columns"><section><h2>Workload</h2>{facts_list(workload_facts(document))}</section>'
+        f"<section><h2>Environment</h2>{facts_list(environment_facts(document.environment))}</section></div>"
+        f'<h2>How it was measured</h2><dl class="facts">{method}</dl>{command}'
+    )
