@@ -117,11 +117,12 @@ class ModelSpec:
 
     @property
     def batch_dimension(self) -> str | None:
-        """The name of the dynamic batch dimension, or None when the batch size is fixed."""
-        for each in self.tensor_inputs:
-            if each.shape and isinstance(each.shape[0], str):
-                return each.shape[0]
-        return None
+        """`batch` when a tensor input has that dimension in front, or None when the batch size is fixed.
+
+        A leading dimension of another name (a sequence, a list of boxes) is not a batch.
+        """
+        leads = any(each.shape and each.shape[0] == "batch" for each in self.tensor_inputs)
+        return "batch" if leads else None
 
     @property
     def tensor_inputs(self) -> tuple[TensorSpec, ...]:
