@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -61,13 +62,19 @@ class Session(ABC):
         Floating outputs of a width NumPy lacks (bfloat16) come as float32.
         """
 
-    def time_calls(self, calls: int) -> tuple[list[int], list[int]] | None:
+    def time_calls(self, calls: int, *, end_to_end: bool = False) -> tuple[list[int], list[int]] | None:
         """Times of this many synchronized calls and of `run` alone, in nanoseconds, by the session's own clock.
 
-        Only for a session in another process, whose calls the measuring clock would see with the
-        time of the pipe between them; everywhere else None, and the caller keeps the clock.
+        With `end_to_end`, each call copies the bound inputs in and the outputs out. Only for a
+        session in another process, whose calls the measuring clock would see with the time of the
+        pipe between them; everywhere else None, and the caller keeps the clock.
         """
         return None
+
+    @property
+    def process_id(self) -> int:
+        """The process that does the work and uses the memory: this one, unless the session started another."""
+        return os.getpid()
 
     def reset(self) -> None:
         """Forget hidden state, as a fresh load would."""

@@ -99,7 +99,8 @@ def load_module(artifact: Artifact, device: str, channels_last: bool = False) ->
         from engine.formats import exported_program
 
         program = exported_program.load(artifact.path)
-        module = (move_to_device_pass(program, device) if device != "cpu" else program).module()
+        # The shapes were checked when they were bound; checking them again would cost time in every call.
+        module = (move_to_device_pass(program, device) if device != "cpu" else program).module(check_guards=False)
     if channels_last:
         module = module.to(memory_format=torch.channels_last)
     return module

@@ -62,3 +62,14 @@ def misfit(tensor: TensorSpec, shape: tuple[int, ...]) -> BadInput:
 def names(spec: ModelSpec) -> str:
     """The names of all inputs that take a tensor."""
     return ", ".join(each.name for each in spec.tensor_inputs)
+
+
+def bfloat16_bits(array: np.ndarray) -> np.ndarray:
+    """float32 values as the bits of bfloat16 in 16-bit integers, rounded to nearest even."""
+    bits = np.ascontiguousarray(array, np.float32).reshape(array.shape).view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+
+
+def from_bfloat16_bits(bits: np.ndarray) -> np.ndarray:
+    """The bits of bfloat16 as float32 values."""
+    return (bits.astype(np.uint32) << 16).view(np.float32)
