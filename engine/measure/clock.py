@@ -132,7 +132,7 @@ def kept(totals: list[int], enqueues: list[int]) -> Latency:
     return Latency(tuple(thin(totals).tolist()), tuple(thin(enqueues).tolist()), len(totals))
 
 
-def timed_by_session(session: Session, *, seconds: float, calls: int) -> Latency | None:
+def timed_by_session(session: Session, *, seconds: float, calls: int, end_to_end: bool = False) -> Latency | None:
     """Let a session in another process time its calls on its own steady clock, in growing chunks.
 
     None when the session leaves the clock to us.
@@ -142,7 +142,7 @@ def timed_by_session(session: Session, *, seconds: float, calls: int) -> Latency
     deadline = perf_counter_ns() + int(seconds * 1e9)
     chunk = 1
     while len(totals) < calls or perf_counter_ns() < deadline:
-        found = session.time_calls(chunk)
+        found = session.time_calls(chunk, end_to_end=end_to_end)
         if found is None:
             return None
         totals.extend(found[0])
@@ -158,5 +158,6 @@ def resident(session: Session, *, seconds: float, calls: int) -> Latency:
 
 
 def end_to_end(session: Session, feeds: Mapping[str, Any], *, seconds: float, calls: int) -> Latency:
-    """End-to-end latency: the clock is always this process's, since the copies are."""
-    return timed(end_to_end_call(session, feeds), seconds=seconds, calls=calls)
+    """End-to-end latency of the same inputs, copied in and out at each call."""
+    own = timed_by_session(session, seconds=seconds, calls=calls, end_to_end=True)
+    return own or timed(end_to_end_call(session, feeds), seconds=seconds, calls=calls)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 import threading
@@ -14,8 +15,6 @@ from engine.runtimes.base import Session
 
 PASS_CALLS = 10
 SAMPLING_S = 0.005
-STATUS = Path("/proc/self/status")
-CLEAR = Path("/proc/self/clear_refs")
 
 
 @dataclass(frozen=True)
@@ -28,20 +27,23 @@ class Memory:
     method: str = ""
 
 
-def host_peak() -> int | None:
-    """The peak resident memory of this process in bytes since it was last forgotten."""
-    if STATUS.exists():
-        for line in STATUS.read_text().splitlines():
+def host_peak(process_id: int | None = None) -> int | None:
+    """The peak resident memory of a process (this one) in bytes, since it was last forgotten."""
+    status = Path(f"/proc/{process_id or os.getpid()}/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
+    if process_id not in (None, os.getpid()):
+        return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak if sys.platform == "darwin" else peak * 1024)
 
 
 def forget_host_peak() -> bool:
-    """Let the peak start again from what is resident now (Linux); false where it can't be done."""
+    """Let this process's peak start again from what is resident now (Linux); false where it can't be done."""
     try:
-        CLEAR.write_text("5")
+        Path("/proc/self/clear_refs").write_text("5")
     except OSError:
         return False
     return True
@@ -74,9 +76,10 @@ def watch(reading: Callable[[], int | None], work: Callable[[], None]) -> int | 
 def measure(session: Session, gpu: Gpu, used_before: int | None) -> Memory:
     """Peaks over a few inferences.
 
-    On the device: what NVML lists for this process; where it does not list it (containers), the
-    device's use beyond `used_before`, which was read before anything was loaded.
+    On the device: what NVML lists for the process that does the work; where it does not list it
+    (containers), the device's use beyond `used_before`, which was read before anything was loaded.
     """
+    worker = session.process_id
 
     def work() -> None:
         for _ in range(PASS_CALLS):
@@ -85,11 +88,11 @@ def measure(session: Session, gpu: Gpu, used_before: int | None) -> Memory:
 
     if gpu.handle is None:
         work()
-        return Memory(None, session.framework_memory_bytes(), host_peak())
+        return Memory(None, session.framework_memory_bytes(), host_peak(worker))
     method = "process"
     peak = None
-    if gpu.own_memory() is not None:
-        peak = watch(gpu.own_memory, work)
+    if gpu.memory_of(worker) is not None:
+        peak = watch(lambda: gpu.memory_of(worker), work)
     if peak is None and used_before is not None:
         method = "growth of the device's use"
         used = watch(gpu.memory_used, work)

@@ -73,9 +73,9 @@ class Gpu:
         found = self.read("processes", lambda nvml, handle: nvml.nvmlDeviceGetComputeRunningProcesses(handle))
         return None if found is None else {int(each.pid): int(each.usedGpuMemory or 0) for each in found}
 
-    def own_memory(self) -> int | None:
-        """Bytes this process uses on the device, or None when NVML does not list it."""
-        return (self.processes() or {}).get(os.getpid()) or None
+    def memory_of(self, process_id: int) -> int | None:
+        """Bytes one process uses on the device, or None when NVML does not list it."""
+        return (self.processes() or {}).get(process_id) or None
 
     def power_w(self) -> float | None:
         return self.read("power", lambda nvml, handle: float(nvml.nvmlDeviceGetPowerUsage(handle)) / 1000.0)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from time import perf_counter
 
 from engine.errors import PhaseFailed
-from engine.measure.clock import without_collector
+from engine.measure.clock import timed_by_session, without_collector
 from engine.runtimes.base import Session
 from engine.spec import Status, Throughput
 
@@ -22,9 +22,14 @@ def saturate(session: Session, *, samples: int, device: str, seconds: float, cal
 
     On a GPU calls are enqueued without waiting; about 0.1 s of work is let queue up before one
     wait, which bounds the queue and costs next to nothing. On a CPU calls follow one another in a
-    single stream, and the result says so.
+    single stream, and the result says so; a session in another process then keeps the time itself.
     """
     asynchronous = device.startswith("cuda")
+    own = None if asynchronous else timed_by_session(session, seconds=seconds, calls=calls)
+    if own is not None:
+        return Throughput(
+            samples, samples * 1e9 / (sum(own.samples_ns) / len(own.samples_ns)), "single-stream", own.count
+        )
     depth = queue_depth(session) if asynchronous else 1
     done = 0
     with without_collector():
