@@ -1,0 +1,7 @@
+"""`python -m engine.cli` is `optibench`."""
+
+from __future__ import annotations
+
+from engine.cli import main
+
+main()
