@@ -24,7 +24,16 @@ T = TypeVar("T")
 
 def to_json(value: Any) -> Any:
     """Turn a spec into plain dicts, lists and scalars."""
-    return msgspec.to_builtins(value)
+    return msgspec.to_builtins(value, enc_hook=plain)
+
+
+def plain(value: Any) -> Any:
+    """What libraries put into details: strings of their own kind, NumPy's scalars."""
+    if isinstance(value, str):
+        return str(value)
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} can't be written as JSON")
 
 
 def from_json(cls: type[T], data: Any) -> T:

@@ -57,7 +57,7 @@ class TorchSession(Session):
             torch.cuda.reset_peak_memory_stats(self.device)
         with translated():
             self.call = load()
-        self.details["torch"] = torch.__version__
+        self.details["torch"] = str(torch.__version__)
 
     def bind(self, feeds: Mapping[str, Any]) -> None:
         import torch
