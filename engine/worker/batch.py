@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.artifact import Artifact
 from engine.measure import clock, memory, throughput
+from engine.measure.plain import plain
 from engine.measure.power import PowerMeter
 from engine.measure.sequence import Feeds, call_size
 from engine.runtimes.base import Session
@@ -44,7 +45,7 @@ def measure_batch(bench: Bench, batch_size: int) -> Measurement:
         found = verifying.verify(session, bench.spec, job, artifact, batch_size, precision=precision, data=bench.data)
         times = time_batch(bench, session, feeds, batch_size)
         watched = memory.measure(session, bench.gpu, bench.used_before) if "memory" in job.extras else None
-        details = {**session.details, **bench.notes, **found.details, **times.power.details()}
+        details = plain({**session.details, **bench.notes, **found.details, **times.power.details()})
     finally:
         session.close()
     details["precision"] = precision

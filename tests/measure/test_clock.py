@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gc
+import json
 
+import numpy as np
 import pytest
 
 from engine.errors import OutOfMemory
 from engine.measure import clock, throughput
 from engine.measure.imports import import_clock
+from engine.measure.plain import plain
 from engine.spec import Status, Throughput
 from tests.measure.sessions import OwnClock, Sleeper
 
@@ -122,3 +125,14 @@ def test_an_interrupted_import_clock_is_undone() -> None:
     with pytest.raises(ImportError), import_clock():
         import there_is_no_such_module  # type: ignore[import-not-found] # noqa: F401
     assert __import__ is before
+
+
+def test_details_become_plain_json() -> None:
+    class Version(str):
+        """A string of its own kind, as torch.__version__ is."""
+
+    found = plain(
+        {"v": Version("2.1"), 3: np.float32(0.5), "list": (np.arange(2), {1}), "nan": float("inf"), "n": None}
+    )
+    assert json.dumps(found) == '{"v": "2.1", "3": 0.5, "list": [[0, 1], [1]], "nan": null, "n": null}'
+    assert type(found["v"]) is str

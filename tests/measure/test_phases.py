@@ -1,0 +1,221 @@
+"""Reference and measure phases over awkward models, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine import stats
+from engine.errors import BadInput
+from engine.measure import reference_file
+from engine.spec import Measurement
+from tests.measure import models
+
+Refer = Callable[..., dict[str, Any]]
+Bench = Callable[..., list[Measurement]]
+
+
+def test_a_correct_model_is_verified_and_timed(tmp_path: Path, refer: Refer, bench: Bench) -> None:
+    made = models.classifier(tmp_path / "m")
+    facts = refer(made)
+    assert (facts["evidence"], facts["stochastic"], facts["spread"]) == ("random", False, 0.0)
+    found = bench(made, extras=("parity", "memory"))
+    assert [each.batch_size for each in found] == [1, 4]
+    for each in found:
+        assert each.status == "ok"
+        assert each.parity is not None
+        assert (each.parity.passed, each.parity.samples, each.parity.top1_agreement) == (True, 32, 1.0)
+        assert each.resident is not None
+        assert each.end_to_end is not None
+        assert len(each.resident.samples_ns) == each.resident.count >= 5
+        assert each.throughput is not None
+        assert each.throughput.mode == "single-stream"
+        assert each.host_memory_bytes is not None
+        assert each.host_memory_bytes > 1e6
+        assert (each.device_memory_bytes, each.energy_j) == (None, None)
+        assert None not in (each.load_s, each.import_s, each.first_call_s)
+        assert each.environment["threads"] == 1
+        assert len(each.environment["pinned_cpus"]) == 1
+
+
+def test_a_wrong_model_is_suspect(tmp_path: Path, refer: Refer, bench: Bench) -> None:
+    refer(models.classifier(tmp_path / "m"))
+    found = bench(models.classifier(tmp_path / "wrong", scale="1.5"))
+    assert {each.status for each in found} == {"suspect"}
+    assert "relative L2" in found[0].reason
+    assert found[0].resident is not None
+
+
+def test_nan_is_suspect(tmp_path: Path, refer: Refer, bench: Bench) -> None:
+    refer(models.classifier(tmp_path / "m"))
+    found = bench(models.classifier(tmp_path / "wrong", scale="nan"), batch_sizes=(4,))
+    assert found[0].status == "suspect"
+    assert "NaN" in found[0].reason
+
+
+def test_an_artifact_can_ask_to_be_suspected(tmp_path: Path, refer: Refer, bench: Bench) -> None:
+    refer(models.classifier(tmp_path / "m"))
+    found = bench(models.classifier(tmp_path / "v", suspect_reason="A branch was recorded."), batch_sizes=(1,))
+    assert (found[0].status, found[0].reason) == ("suspect", "A branch was recorded.")
+
+
+def test_outputs_that_are_meant_to_differ_are_ok(tmp_path: Path, refer: Refer, bench: Bench) -> None:
+    refer(models.classifier(tmp_path / "m"))
+    found = bench(models.classifier(tmp_path / "v", scale="1.5", lossy="Weights were pruned."), batch_sizes=(1,))
+    assert found[0].status == "ok"
+    assert found[0].parity is not None
+    assert found[0].parity.passed is None
+
+
+def test_a_fixed_batch_runs_and_other_sizes_say_why_not(tmp_path: Path, refer: Refer, bench: Bench) -> None:
+    made = models.classifier(tmp_path / "m", batch=4)
+    facts = refer(made)
+    assert list(facts["batches"]) == ["4"]
+    one, four = bench(made)
+    assert one.status == "unsupported"
+    assert "fixed batch of 4" in one.reason
+    assert four.status == "ok"
+
+
+def test_no_batch_that_fits_is_bad_input(tmp_path: Path, refer: Refer) -> None:
+    with pytest.raises(BadInput, match="fixed batch of 4"):
+        refer(models.classifier(tmp_path / "m", batch=4), batch_sizes=(1, 2))
+
+
+def test_a_batch_that_fails_does_not_stop_the_others(tmp_path: Path, bench: Bench) -> None:
+    found = bench(models.picky(tmp_path / "m"), batch_sizes=(1, 2, 4))
+    assert [each.status for each in found] == ["failed", "ok", "failed"]
+    assert "eshape" in found[0].reason
+
+
+def test_integer_inputs_stay_in_range(tmp_path: Path, refer: Refer, bench: Bench) -> None:
+    made = models.tokens(tmp_path / "m")
+    refer(made)
+    feeds, _ = reference_file.read_batch(tmp_path / "reference", made.spec, 4)
+    assert feeds[0]["ids"].dtype == np.int64
+    assert 2 < max(int(each["ids"].max()) for each in feeds) < 50
+    found = bench(made)
+    assert found[0].parity is not None
+    assert found[0].parity.top1_agreement is None
+    assert found[0].parity.outputs == {"vectors": 0.0, "best": 0.0}
+
+
+def test_ten_outputs_and_a_scalar(tmp_path: Path, refer: Refer, bench: Bench) -> None:
+    made = models.ten_outputs(tmp_path / "m")
+    refer(made)
+    found = bench(made)
+    assert found[1].parity is not None
+    assert found[1].parity.passed is True
+    assert len(found[1].parity.outputs) == 10
+
+
+@pytest.mark.xfail(reason="ONNX Runtime sessions keep the first call's output shapes")
+def test_shapes_that_depend_on_the_data(tmp_path: Path, refer: Refer, bench: Bench) -> None:
+    made = models.detector(tmp_path / "m")
+    refer(made)
+    _, outputs = reference_file.read_batch(tmp_path / "reference", made.spec, 4)
+    assert len({each.shape for each in outputs.calls[0]}) > 1
+    assert all(each.ndim == 2 for each in outputs.calls[0])
+    found = bench(made)
+    assert found[0].parity is not None
+    assert found[0].parity.passed is True
+
+
+def test_a_constant_reference_proves_nothing(tmp_path: Path, refer: Refer, bench: Bench) -> None:
+    made = models.constant(tmp_path / "m")
+    assert refer(made)["evidence"] == "none"
+    found = bench(made)
+    assert found[0].status == "ok"
+    assert found[0].parity is not None
+    assert (found[0].parity.passed, found[0].parity.evidence) == (None, "none")
+
+
+def test_explicit_state_is_fed_back(tmp_path: Path, refer: Refer, bench: Bench) -> None:
+    made = models.accumulator(tmp_path / "m")
+    refer(made)
+    feeds, outputs = reference_file.read_batch(tmp_path / "reference", made.spec, 1)
+    assert np.all(feeds[0]["state"] == 0)
+    assert np.array_equal(feeds[5]["state"], outputs.calls[1][4])
+    found = bench(made)
+    assert found[0].parity is not None
+    assert found[0].parity.passed is True
+
+
+def test_no_reference_means_no_parity(tmp_path: Path, bench: Bench) -> None:
+    found = bench(models.classifier(tmp_path / "m"), batch_sizes=(1,))
+    assert (found[0].status, found[0].parity) == ("ok", None)
+    assert found[0].details["timed_on"] == "random inputs"
+
+
+def test_accuracy_on_labels(tmp_path: Path, refer: Refer, bench: Bench, labelled: Callable[..., str]) -> None:
+    made = models.classifier(tmp_path / "m")
+    data = labelled(np.arange(50) % 4)
+    assert refer(made, data=data)["evidence"] == "data"
+    predictions = reference_file.read_predictions(tmp_path / "reference")
+    assert predictions is not None
+    found = bench(made, data=data, extras=("parity", "accuracy"))
+    for each in found:
+        assert each.accuracy is not None
+        assert (each.accuracy.kind, each.accuracy.samples) == ("accuracy", 50)
+        assert each.accuracy.value == np.mean(predictions == np.arange(50) % 4)
+        assert each.accuracy.low < each.accuracy.value < each.accuracy.high
+        flags = stats.decode_flags(each.accuracy.correct, 50)
+        assert flags.mean() == each.accuracy.value
+    assert found[0].parity is not None
+    assert found[0].parity.evidence == "data"
+
+
+def test_agreement_without_labels(tmp_path: Path, refer: Refer, bench: Bench, labelled: Callable[..., str]) -> None:
+    data = labelled(None)
+    refer(models.classifier(tmp_path / "m"), data=data)
+    same = bench(models.classifier(tmp_path / "same", scale="2.0"), data=data, extras=("accuracy",), batch_sizes=(4,))
+    other = bench(
+        models.classifier(tmp_path / "other", scale="-1.0"), data=data, extras=("accuracy",), batch_sizes=(4,)
+    )
+    assert same[0].accuracy is not None
+    assert other[0].accuracy is not None
+    assert (same[0].accuracy.kind, same[0].accuracy.value) == ("agreement", 1.0)
+    assert other[0].accuracy.value == 0.0
+
+
+def test_a_binary_logit_has_an_accuracy(
+    tmp_path: Path, refer: Refer, bench: Bench, labelled: Callable[..., str]
+) -> None:
+    data = labelled(np.arange(50) % 2)
+    refer(models.binary(tmp_path / "m"), data=data)
+    found = bench(models.binary(tmp_path / "m"), data=data, extras=("accuracy",))
+    assert found[0].accuracy is not None
+    assert found[0].accuracy.samples == 50
+    assert found[0].accuracy.value == found[1].accuracy.value if found[1].accuracy else False
+
+
+@pytest.mark.parametrize(
+    ("model", "words"), [(models.classifier, "the model tells 4 classes apart"), (models.constant, "class scores")]
+)
+def test_labels_that_do_not_fit_say_why(
+    model: Callable[[Path], models.Made],
+    words: str,
+    tmp_path: Path,
+    refer: Refer,
+    bench: Bench,
+    labelled: Callable[..., str],
+) -> None:
+    data = labelled(np.arange(50) % 7)
+    made = model(tmp_path / "m")
+    assert words in refer(made, data=data)["accuracy_reason"]
+    found = bench(made, data=data, extras=("accuracy",))
+    assert found[0].accuracy is None
+    assert words in found[0].details["accuracy_reason"]
+
+
+def test_a_sweep_needs_a_dynamic_artifact(tmp_path: Path, bench: Bench) -> None:
+    swept = bench(models.classifier(tmp_path / "m", batch_range=[1, 2, 4]), extras=("sweep",))
+    assert 1 <= len(swept[0].sweep) <= 3
+    assert swept[0].sweep[0].status == "ok"
+    assert swept[1].sweep == ()
+    static = bench(models.classifier(tmp_path / "s", batch=4, batch_size=4), extras=("sweep",), batch_sizes=(4,))
+    assert static[0].sweep == ()
