@@ -29,7 +29,7 @@ NO_GPU_HINT = "Run it on a machine with an NVIDIA GPU and its driver."
 
 
 def run(job: ProbeJob, report: Reporter) -> dict[str, Any]:
-    """Carry out the phase; see ProbeJob. Imports no framework."""
+    """Carry out the phase; see ProbeJob. Imports no framework unless asked for the catalog."""
     report(0.1, "Devices")
     gpus, why_none = gpu_devices()
     report(0.4, "Plugins")
@@ -45,7 +45,15 @@ def run(job: ProbeJob, report: Reporter) -> dict[str, Any]:
         "formats": {name: readiness([each], kinds, why_none) for name, each in all_formats().items()},
         "broken_plugins": {**broken_steps(), **broken_runtimes()},
         "tools": tools(),
+        **({"architectures": catalog_names()} if job.catalog else {}),
     }
+
+
+def catalog_names() -> dict[str, list[str]]:
+    """Every architecture that can be built here, by source; this imports the libraries that have them."""
+    from engine import catalog
+
+    return catalog.names()
 
 
 def cpu_device() -> dict[str, Any]:
