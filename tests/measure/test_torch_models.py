@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from engine.artifact import Artifact, write_manifest
 from engine.spec import Measurement, ModelSpec, TensorSpec, Use, from_json
@@ -27,16 +28,22 @@ Bench = Callable[..., list[Measurement]]
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def script(folder: Path, source: str, spec: ModelSpec) -> models.Made:
-    """Save a scripted module whose forward is `source`."""
-    import torch
+class Noisy(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + 0.3 * torch.randn_like(x)
 
+
+class Positive(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x[x > 0]
+
+
+def script(folder: Path, module: torch.nn.Module, spec: ModelSpec) -> models.Made:
+    """Script a module into an artifact."""
     folder.mkdir(parents=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        module = torch.jit.ScriptModule()
-        module.define(f"{source}\n")
-        module.save(str(folder / "model.pt"))
+        torch.jit.save(torch.jit.script(module), folder / "model.pt")
     write_manifest(folder, Artifact("torchscript", folder / "model.pt"))
     return models.Made(str(folder), spec)
 
@@ -46,8 +53,7 @@ def plain(name: str) -> ModelSpec:
 
 
 def test_a_stochastic_model_is_found_out(tmp_path: Path, refer: Refer, bench: Bench) -> None:
-    noisy = "def forward(self, x):\n  return x + 0.3 * torch.randn_like(x)"
-    made = script(tmp_path / "m", noisy, plain("noisy"))
+    made = script(tmp_path / "m", Noisy(), plain("noisy"))
     facts = refer(made)
     assert facts["stochastic"] is True
     assert 0.2 < facts["spread"] < 0.6
@@ -60,7 +66,7 @@ def test_a_stochastic_model_is_found_out(tmp_path: Path, refer: Refer, bench: Be
 
 
 def test_shapes_that_depend_on_the_data_in_torchscript(tmp_path: Path, refer: Refer, bench: Bench) -> None:
-    made = script(tmp_path / "m", "def forward(self, x):\n  return x[x > 0]", plain("positive"))
+    made = script(tmp_path / "m", Positive(), plain("positive"))
     refer(made)
     found = bench(made, runtime="torchscript")
     assert found[1].parity is not None
