@@ -67,8 +67,6 @@ class OnnxRuntime(Runtime):
             "use_tf32": str(int(self.tf32)),
             "enable_cuda_graph": str(int(self.cuda_graph)),
             "prefer_nhwc": str(int(self.nhwc)),
-            "cudnn_conv_algo_search": "EXHAUSTIVE",
-            "cudnn_conv_use_max_workspace": "1",
         }
         return OrtPlan(
             providers=[("CUDAExecutionProvider", cuda), ("CPUExecutionProvider", {})],

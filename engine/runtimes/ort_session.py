@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import BadInput, OutOfMemory, Unsupported
+from engine.errors import BadInput, OptibenchError, OutOfMemory, Unsupported
 from engine.runtimes.base import Session, Site
 from engine.runtimes.cuda_libraries import DeviceWait, preload
 from engine.runtimes.inputs import checked
+from engine.runtimes.ort_values import decoded, empty, encoded, numeric
 from engine.spec import ModelSpec
 
-ONNX_BFLOAT16 = 16
 LEVELS = {
     "all": "ORT_ENABLE_ALL",
     "extended": "ORT_ENABLE_EXTENDED",
@@ -24,6 +24,7 @@ LEVELS = {
     "none": "ORT_DISABLE_ALL",
 }
 FALLBACK_KINDS_LISTED = 20
+NO_CAPTURE = -1
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,9 @@ class OrtSession(Session):
         self.plan = plan
         kind, _, index = site.device.partition(":")
         self.device, self.index = kind, int(index or 0)
+        self.wait = DeviceWait(self.index) if kind == "cuda" else None
         if kind == "cuda":
             preload()
-        self.wait = DeviceWait(self.index) if kind == "cuda" else None
         self.session = create(model, site, plan)
         self.graph_inputs = {each.name: each for each in self.session.get_inputs()}
         self.graph_outputs = self.session.get_outputs()
@@ -95,7 +96,7 @@ class OrtSession(Session):
         if fallbacks:
             self.details["fallbacks"] = fallbacks
 
-    def make_run_options(self) -> Any:
+    def make_run_options(self, *, capture: bool = True) -> Any:
         """Options of every run: enqueue only, `synchronize` waits."""
         import onnxruntime
 
@@ -103,22 +104,22 @@ class OrtSession(Session):
         if self.device == "cuda":
             options.add_run_config_entry("disable_synchronize_execution_providers", "1")
             if self.plan.cuda_graph:
-                options.add_run_config_entry("gpu_graph_id", str(self.graphs_captured))
+                options.add_run_config_entry("gpu_graph_id", str(self.graphs_captured if capture else NO_CAPTURE))
         return options
 
     def bind(self, feeds: Mapping[str, Any]) -> None:
         found = checked(feeds, self.spec, self.batch_size)
         arrays = {
-            graph_name: encoded(found[name], self.graph_inputs[graph_name].type)
+            graph_name: encoded(name, found[name], self.graph_inputs[graph_name].type)
             for name, graph_name in self.names.items()
         }
         shapes = {name: each.shape for name, each in arrays.items()}
         try:
-            if self.binding is not None and shapes == self.shapes:
+            if self.binding is None or shapes != self.shapes:
+                self.bind_new(arrays)
+            else:
                 for name, array in arrays.items():
                     self.values[name].update_inplace(array)
-                return
-            self.bind_new(arrays)
         except Exception as error:
             raise translate(error) from error
         self.shapes = shapes
@@ -129,30 +130,32 @@ class OrtSession(Session):
             self.graphs_captured += 1
             self.run_options = self.make_run_options()
         binding = self.session.io_binding()
-        self.values = {name: self.buffer(name, array) for name, array in arrays.items()}
-        for name, value in self.values.items():
-            binding.bind_ortvalue_input(name, value)
-        symbols = self.dimension_sizes(arrays)
+        self.values = {}
+        for name, array in arrays.items():
+            self.values[name] = empty(self.graph_inputs[name].type, array.shape, self.device, self.index)
+            self.values[name].update_inplace(array)
+            binding.bind_ortvalue_input(name, self.values[name])
+        sizes = self.dimension_sizes(arrays)
+        unknown = []
         for each in self.graph_outputs:
-            shape = [dimension if isinstance(dimension, int) else symbols.get(dimension) for dimension in each.shape]
-            if None in shape or not numeric(each.type):
-                binding.bind_output(each.name, self.device, self.index)
+            shape = [dimension if isinstance(dimension, int) else sizes.get(dimension) for dimension in each.shape]
+            known = [size for size in shape if size is not None]
+            if len(known) == len(shape) and numeric(each.type):
+                binding.bind_ortvalue_output(each.name, empty(each.type, known, self.device, self.index))
             else:
-                binding.bind_ortvalue_output(each.name, self.empty(each.type, shape))
+                unknown.append(each.name)
+                binding.bind_output(each.name, self.device, self.index)
         self.binding = binding
+        if unknown and self.plan.cuda_graph:
+            self.fix_outputs(unknown)
 
-    def buffer(self, name: str, array: np.ndarray) -> Any:
-        """An input on the device, holding a copy of the array."""
-        value = self.empty(self.graph_inputs[name].type, array.shape)
-        value.update_inplace(array)
-        return value
-
-    def empty(self, onnx_type: str, shape: Sequence[int | None]) -> Any:
-        """A buffer on the device."""
-        import onnxruntime
-
-        element: Any = ONNX_BFLOAT16 if "bfloat16" in onnx_type else numpy_type(onnx_type)
-        return onnxruntime.OrtValue.ortvalue_from_shape_and_type(list(shape), element, self.device, self.index)
+    def fix_outputs(self, names: Sequence[str]) -> None:
+        """Keep the buffers that one run without capture made: a CUDA graph always writes to the same memory."""
+        self.session.run_with_iobinding(self.binding, self.make_run_options(capture=False))
+        self.synchronize()
+        made = dict(zip((each.name for each in self.graph_outputs), self.binding.get_outputs(), strict=True))
+        for name in names:
+            self.binding.bind_ortvalue_output(name, made[name])
 
     def dimension_sizes(self, arrays: Mapping[str, np.ndarray]) -> dict[str | None, int]:
         """The sizes of the graph's named dimensions that the inputs fix."""
@@ -175,7 +178,10 @@ class OrtSession(Session):
 
     def fetch(self) -> list[np.ndarray]:
         self.synchronize()
-        return [decoded(each) for each in self.binding.get_outputs()]
+        return [
+            decoded(each.name, value)
+            for each, value in zip(self.graph_outputs, self.binding.get_outputs(), strict=True)
+        ]
 
     def close(self) -> None:
         self.binding = None
@@ -247,47 +253,18 @@ def matched(spec: ModelSpec, graph_names: list[str], input_names: Sequence[str])
     return found
 
 
-def numeric(onnx_type: str) -> bool:
-    """Whether an output is a tensor of numbers."""
-    return onnx_type.startswith("tensor(") and "string" not in onnx_type
-
-
-def numpy_type(onnx_type: str) -> Any:
-    """`tensor(float)` as NumPy's float32."""
-    name = onnx_type.removeprefix("tensor(").removesuffix(")")
-    return np.dtype({"float": "float32", "double": "float64", "bfloat16": "float32"}.get(name, name)).type
-
-
-def encoded(value: Any, onnx_type: str) -> np.ndarray:
-    """A feed as the graph wants it; bfloat16 as its bits in 16-bit integers, rounded to nearest even."""
-    if not numeric(onnx_type):
-        raise BadInput(
-            f"ONNX Runtime inputs of type {onnx_type} can't be fed.", "Use a model that takes tensors of numbers."
-        )
-    array = np.asarray(value, numpy_type(onnx_type))
-    array = np.ascontiguousarray(array).reshape(array.shape)
-    if "bfloat16" not in onnx_type:
-        return array
-    bits = array.view(np.uint32)
-    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
-
-
-def decoded(value: Any) -> np.ndarray:
-    """An output on the host."""
-    array: np.ndarray = value.numpy()
-    return array
-
-
 def translate(error: Exception) -> Exception:
     """OutOfMemory, Unsupported or BadInput where ONNX Runtime's words allow it, else the error itself."""
+    if isinstance(error, OptibenchError):
+        return error
     text = str(error)
     lowered = text.lower()
     line = text.splitlines()[0][:300] if text else type(error).__name__
     if "failed to allocate memory" in lowered or "out of memory" in lowered or "bad_alloc" in lowered:
         return OutOfMemory(f"Memory ran out: {line}", "Try a smaller batch size.")
-    if "cuda graph" in lowered or "cudagraph" in lowered:
+    if "cuda graph" in lowered or "cudagraph" in lowered or "graph capture" in lowered:
         return Unsupported(f"This graph can't be captured into a CUDA graph: {line}", "Turn the CUDA graph off.")
-    if type(error).__name__ in ("NotImplemented",):
+    if type(error).__name__ == "NotImplemented":
         return Unsupported(
             f"ONNX Runtime has no kernel for this graph: {line}", "Choose another precision or provider."
         )
