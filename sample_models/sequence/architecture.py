@@ -44,7 +44,7 @@ class EarlyExit(nn.Module):
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         pixels = (rows - self.mean) / self.spread
         state = torch.zeros(rows.shape[0], self.hidden, dtype=rows.dtype, device=rows.device)
-        scores = self.head(state)
+        scores: torch.Tensor = self.head(state)
         position = 0
         while position < rows.shape[1] and float(scores.softmax(1).amax(1).mean()) < self.certainty:
             state = self.cell(pixels[:, position], state)

@@ -1,0 +1,1 @@
+"""Training inside a step: fine-tuning, distillation, pruning in cycles. Used in workers only."""
