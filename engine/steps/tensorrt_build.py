@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from engine.steps.base import Context, Step
 
 ENGINE = "engine.plan"
 GIB = 1 << 30
+TYPES_TAKEN = re.compile(r"dtype == myelinType(\w+)")
 REFUSALS = ("not supported", "unsupported", "could not find any implementation", "no implementation", "not implemented")
 
 
@@ -183,16 +185,20 @@ def require_shape(tensor: Any, shapes: list[tuple[int, ...]]) -> None:
 
 def refused(library: Library, errors: list[str]) -> OptibenchError:
     """The error for a build that gave no engine, in the builder's own words."""
+    name = f"{library.name} {library.version}"
+    types = next((found for each in errors if (found := TYPES_TAKEN.findall(each))), [])
     said = next((each for each in errors if any(sign in each.lower() for sign in REFUSALS)), "")
     words = (said or (errors[0] if errors else "it gave no reason")).strip().rstrip(".")[:400]
     if tensorrt_library.says_out_of_memory(errors):
         return OutOfMemory(
             f"Memory ran out while {library.name} built the engine: {words}.", "Try a smaller batch size."
         )
-    if said:
+    if types:
+        kinds = ", ".join(dict.fromkeys(types))
         return Unsupported(
-            f"{library.name} {library.version} can't build this graph: {words}.", "Try another precision."
+            f"{name} has no kernel for the types of this graph; for one of its operators it takes {kinds} only: {words}.",
+            "Choose one of those precisions for the step before.",
         )
-    return StepFailed(
-        f"{library.name} {library.version} failed to build the engine: {words}.", "The log has the details."
-    )
+    if said:
+        return Unsupported(f"{name} can't build this graph: {words}.", "Try another precision.")
+    return StepFailed(f"{name} failed to build the engine: {words}.", "The log has the details.")
