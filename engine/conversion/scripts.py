@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import keyword
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from engine.spec import ModelSpec
+
 if TYPE_CHECKING:
     import torch
-
-CONTROL_FLOW = ("prim::If", "prim::Loop")
 
 
 def methods(script: Any) -> Iterator[Any]:
     """Every method of a script and of its submodules, as TorchScript's own objects."""
     for module in script.modules():
-        compiled = module._c
-        for name in compiled._method_names():
-            yield compiled._get_method(name)
+        for name in module._c._method_names():
+            yield module._c._get_method(name)
 
 
 def nodes(block: Any) -> Iterator[Any]:
@@ -36,7 +37,58 @@ def constants(script: Any) -> Iterator[torch.Tensor]:
 
 
 def control_flow(script: Any) -> dict[str, int]:
-    """How many branches and loops are in a script once calls are inlined: {"branches", "loops"}."""
-    graph = script.inlined_graph if hasattr(script, "inlined_graph") else script.graph
+    """How many branches and loops a script has once it is frozen and calls are inlined.
+
+    Freezing settles what depends on the module's own constants, such as `if self.training`.
+    """
+    import torch
+
+    try:
+        graph = torch.jit.freeze(script.eval()).inlined_graph
+    except RuntimeError:  # scripts that can't be frozen are counted as they are
+        graph = script.inlined_graph
     kinds = [node.kind() for node in nodes(graph)]
     return {"branches": kinds.count("prim::If"), "loops": kinds.count("prim::Loop")}
+
+
+def wrap(inner: Any, source: str) -> Any:
+    """A script whose `forward` is `source` and calls `self.inner`.
+
+    Works for scripts of any origin (traced, scripted, frozen, loaded), which `torch.jit.script` does not.
+    """
+    import torch
+    from torch.jit._recursive import wrap_cpp_module
+
+    make: Any = torch._C.ScriptModule
+    outer = make("__torch__.optibench.Signature", torch.jit._state._python_cu, True)
+    outer._register_attribute("training", torch._C.BoolType.get(), False)
+    outer._register_attribute("inner", inner._c._type(), inner._c)
+    wrapped = wrap_cpp_module(outer)
+    wrapped.define(source)
+    return wrapped
+
+
+def parameter_names(spec: ModelSpec) -> list[str]:
+    """The model's input names as Python identifiers, in order and without doubles."""
+    found: list[str] = []
+    for index, each in enumerate(spec.inputs):
+        name = re.sub(r"\W", "_", each.name)
+        if not name or name[0].isdigit() or keyword.iskeyword(name) or name in ("self", *found):
+            name = f"input_{index}"
+        found.append(name)
+    return found
+
+
+def signature(spec: ModelSpec) -> str:
+    """The parameters of a script's `forward` that takes this model's inputs in order."""
+    kinds = {bool: "bool", int: "int", float: "float", str: "str", type(None): "Tensor"}
+    named = zip(parameter_names(spec), spec.inputs, strict=True)
+    return "".join(f", {name}: {kinds[type(each.constant)]}" for name, each in named)
+
+
+def with_constants(inner: Any, spec: ModelSpec) -> Any:
+    """A script that takes every input of the model, around one that takes the tensors alone."""
+    if len(spec.tensor_inputs) == len(spec.inputs):
+        return inner
+    tensors = [name for name, each in zip(parameter_names(spec), spec.inputs, strict=True) if each.constant is None]
+    return wrap(inner, f"def forward(self{signature(spec)}):\n    return self.inner({', '.join(tensors)})\n")

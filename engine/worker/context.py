@@ -73,7 +73,7 @@ class BuildContext:
 
     @property
     def static_batch(self) -> int | None:
-        self.declared("batch")
+        self.declared("examples" if "examples" in self.step.uses else "batch")  # the key of both holds it
         return self.job.batch_size
 
     @property
