@@ -25,10 +25,10 @@ Recipes = list[tuple[str, str]]
 
 CPU_QUICK: Recipes = [
     ("TorchScript · traced, frozen", "trace > freeze > torchscript"),
-    ("TorchScript · scripted, frozen", "script > freeze > torchscript"),
     ("TorchScript · frozen", "@torchscript > freeze > torchscript"),
     ("ONNX Runtime", "onnxruntime"),
     ("ONNX Runtime · INT8", "dynamic-int8 > onnxruntime"),
+    ("TorchScript · scripted, frozen", "script > freeze > torchscript"),
     ("ONNX Runtime · simplified", "onnx-simplify > onnxruntime"),
     ("ONNX Runtime · basic optimization", "onnxruntime(graph_optimization=basic)"),
 ]
@@ -156,24 +156,3 @@ def said(plugin: type[Plugin], use: Use) -> list[str]:
         title = known[name].label if name in known else name
         words.append(title if value is True else f"no {title.lower()}" if value is False else f"{title} {value}")
     return words
-
-
-def fixed_batch(spec: ModelSpec) -> int | None:
-    """The only batch size of a model whose first dimension is fixed, or None when it is dynamic."""
-    if spec.batch_dimension is not None:
-        return None
-    for each in spec.tensor_inputs:
-        if len(each.shape) > 1:
-            return int(each.shape[0])
-    return 1
-
-
-def check_batch_sizes(spec: ModelSpec, batch_sizes: Sequence[int]) -> None:
-    """Raise BadInput when a model can't be run at one of these batch sizes."""
-    if not batch_sizes or any(each < 1 for each in batch_sizes):
-        raise BadInput("Batch sizes are whole numbers from 1 on.", "For example 1,8.")
-    if len(set(batch_sizes)) != len(batch_sizes):
-        raise BadInput("A batch size is given twice.", "Name each one once.")
-    fixed = fixed_batch(spec)
-    if fixed is not None and tuple(batch_sizes) != (fixed,):
-        raise BadInput(f"The batch size of this model is fixed at {fixed}.", f"Use batch size {fixed} alone.")

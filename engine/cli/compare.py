@@ -21,6 +21,8 @@ from engine.recipes import parse
 from engine.settings import Settings
 from engine.spec import PRESETS, ModelSpec, Status, Variant, Workload
 from engine.store import Store, open_store
+from engine.workload import check as workload_fits
+from engine.workload import fixed_batch
 
 BAD: tuple[Status, ...] = ("failed", "crashed", "timeout", "oom", "cancelled")
 OK, FAILED = 0, 1
@@ -90,7 +92,7 @@ def measured(request: Request, scratch: Settings, store: Store, model: str, disp
     """Queue the comparison, follow it, and give its document; job folders of what failed are kept."""
     spec = store.model(model).spec
     workload = workload_of(request, spec)
-    variants = variants_of(request, spec.with_shapes(workload.shapes), workload)
+    variants = variants_of(request, workload_fits(spec, workload), workload)
     command = shlex.join(["optibench", *sys.argv[1:]])
     id = store.create_comparison(request.name or spec.name, model, workload, variants, command=command)
     follow(store, id, display)
@@ -131,9 +133,8 @@ def follow(store: Store, id: str, display: Display) -> None:
 def workload_of(request: Request, spec: ModelSpec) -> Workload:
     """The workload, from the preset and what was asked for beside it."""
     base = PRESETS[request.preset or "quick"]
-    sizes = batch_sizes(request.batch) or (presets.fixed_batch(spec) or 1,)
-    presets.check_batch_sizes(spec, sizes)
-    workload = dataclasses.replace(
+    sizes = batch_sizes(request.batch) or (fixed_batch(spec) or 1,)
+    return dataclasses.replace(
         base,
         batch_sizes=sizes,
         device=device(request.device),
@@ -145,10 +146,6 @@ def workload_of(request: Request, spec: ModelSpec) -> Workload:
         timeout_s=request.timeout_s,
         seed=request.seed,
     )
-    known = spec.with_shapes(workload.shapes)
-    for each in known.inputs:
-        each.concrete(known.sizes_at(sizes[0]))
-    return workload
 
 
 def variants_of(request: Request, spec: ModelSpec, workload: Workload) -> list[Variant]:

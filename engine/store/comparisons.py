@@ -17,6 +17,7 @@ from engine.spec import ModelSpec, Variant, Workload, from_json, to_json
 from engine.store import schema
 from engine.store.models import find_model, new_id
 from engine.store.rows import ComparisonRow, VariantRow
+from engine.workload import check
 
 
 def create(
@@ -28,7 +29,7 @@ def create(
         raise BadInput("There is no variant to measure.", "Choose at least one recipe.")
     if sum(each.baseline for each in variants) != 1:
         raise BadInput("A comparison has exactly one baseline.", "Mark one variant as the baseline.")
-    spec = from_json(ModelSpec, model.spec).with_shapes(workload.shapes)
+    spec = check(from_json(ModelSpec, model.spec), workload)
     row = schema.Comparison(
         id=new_id(),
         name=name.strip() or model.name,

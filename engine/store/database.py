@@ -30,13 +30,14 @@ def connect(url: str) -> Engine:
         raise MissingDependency(
             f"This database needs {error.name}, which is not installed.", "Run: pip install 'psycopg[binary]'"
         ) from error
-    if is_sqlite(parsed):
-        prepare_sqlite(engine, parsed)
     try:
+        if is_sqlite(parsed):
+            prepare_sqlite(engine, parsed)
         upgrade(engine)
-    except OperationalError as error:
+    except (OperationalError, OSError) as error:
+        why = str(getattr(error, "orig", error)).strip().splitlines()[0]
         raise BadInput(
-            f"The database {parsed.render_as_string()} can't be opened: {error.orig}.", "Check OPTIBENCH_DATABASE_URL."
+            f"The database {parsed.render_as_string()} can't be opened: {why}.", "Check OPTIBENCH_DATABASE_URL."
         ) from error
     return engine
 

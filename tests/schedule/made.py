@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import platform
+from collections.abc import Callable
 from pathlib import Path
 
 from engine.recipes import parse
 from engine.routes import plan
-from engine.spec import Latency, Measurement, ModelSpec, TensorSpec, Variant, Workload
+from engine.schedule.plan import wanted
+from engine.schedule.work import take
+from engine.spec import BuildResult, Latency, Measurement, ModelSpec, TensorSpec, Variant, Workload, to_json
 from engine.store import Store
+from engine.store.queue import Queue
+from engine.store.rows import PhaseRow
+from engine.worker.protocol import Outcome
 
 SPEC = ModelSpec(
     name="tiny",
@@ -29,3 +36,28 @@ def comparison(store: Store, *recipes: str, workload: Workload | None = None) ->
 def measurement(batch_size: int, milliseconds: float, round: int = 0, calls: int = 50) -> Measurement:
     times = tuple(int(milliseconds * 1e6) + 1000 * (each % 7) for each in range(calls))
     return Measurement(batch_size, round, "ok", resident=Latency(times, count=calls), load_s=0.1)
+
+
+def work_through(store: Store, id: str, answer: Callable[[PhaseRow], Outcome]) -> list[str]:
+    """Carry out a comparison without workers: `answer` says how each phase ends. Returns what was planned."""
+    queue = Queue(store, platform.node(), "test")
+    done: list[str] = []
+    labels = {each.id: each.variant.label for each in store.variants(id)}
+    while planned := next(wanted(store.state(id)), None):
+        phase = queue.claim(id, planned, "cpu", store.settings.jobs)
+        assert phase is not None, f"{planned} is planned but can't be claimed"
+        assert queue.finish(phase, take(phase, answer(phase)))
+        sizes = ",".join(map(str, phase.batch_sizes))
+        done.append(f"{phase.kind} {labels.get(phase.variant_id or '', '')} {sizes} round {phase.round}")
+        assert len(done) < 200
+    return done
+
+
+def fine(phase: PhaseRow) -> Outcome:
+    """A phase that worked."""
+    if phase.kind == "build":
+        return Outcome("ok", to_json(BuildResult("ok", build_s=0.5, details={"artifact": "/nowhere"})), seconds=1.0)
+    if phase.kind == "measure":
+        found = [measurement(size, 2.0 * size, phase.round) for size in phase.batch_sizes]
+        return Outcome("ok", {"measurements": to_json(found)}, seconds=1.0)
+    return Outcome("ok", {}, seconds=1.0)
