@@ -196,7 +196,8 @@ def refused(library: Library, errors: list[str]) -> OptibenchError:
     if types:
         kinds = ", ".join(dict.fromkeys(types))
         return Unsupported(
-            f"{name} has no kernel for the types of this graph; for one of its operators it takes {kinds} only: {words}.",
+            f"{name} has no kernel for the types of this graph: one of its operators takes {kinds} only. "
+            f"It said: {words}.",
             "Choose one of those precisions for the step before.",
         )
     if said:

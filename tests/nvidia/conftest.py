@@ -92,7 +92,7 @@ def export(
             opset_version=17,
             input_names=inputs,
             output_names=outputs,
-            dynamic_axes={name: axes for name in (*inputs, *outputs)},
+            dynamic_axes=dict.fromkeys((*inputs, *outputs), axes),
         )
 
 
