@@ -20,7 +20,7 @@ from engine.stats import thin
 
 STABLE_WINDOW = 10
 STABLE_CHANGE = 0.05
-LONGEST_SETTLING_S = 5.0
+LONGEST_SETTLING_S = 2.0
 CHUNK_CALLS = 64
 
 Call = Callable[[], tuple[int, int]]
@@ -85,11 +85,18 @@ def first_call(session: Session) -> float:
     return total / 1e9
 
 
+def run_calls(session: Session, calls: int) -> None:
+    """Run and wait `calls` times without looking at the clock."""
+    for _ in range(calls):
+        session.run()
+        session.synchronize()
+
+
 def warm_up(session: Session, calls: int = 10, seconds: float = 0.3) -> WarmUp:
     """Run until at least `calls` calls and `seconds` have passed and the calls' median has settled.
 
     Settled means that the medians of the last two windows of ten calls differ by at most 5 %. It
-    is waited for at most five seconds beyond the minimum, because a noisy machine never settles.
+    is waited for at most two seconds beyond the minimum, because a noisy machine never settles.
     """
     call = resident_call(session)
     times: list[int] = []

@@ -9,11 +9,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 from engine.measure.nvml import Gpu
 from engine.runtimes.base import Session
 
 PASS_CALLS = 10
+PASS_S = 1.0
 SAMPLING_S = 0.005
 
 
@@ -82,9 +84,12 @@ def measure(session: Session, gpu: Gpu, used_before: int | None) -> Memory:
     worker = session.process_id
 
     def work() -> None:
-        for _ in range(PASS_CALLS):
+        began = monotonic()
+        for number in range(PASS_CALLS):
             session.run()
             session.synchronize()
+            if number and monotonic() - began > PASS_S:
+                return
 
     if gpu.handle is None:
         work()

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import BadInput
-from engine.measure.parity import joined
+from engine.measure.outputs import joined
 from engine.measure.sequence import Feeds, Outputs
 from engine.spec import ModelSpec
 

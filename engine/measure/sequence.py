@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import BadInput
+from engine.errors import BadInput, Unsupported
 from engine.runtimes.base import Session
 from engine.spec import ModelSpec
 
@@ -57,14 +57,14 @@ def drive(session: Session, spec: ModelSpec, sequence: Sequence[Mapping[str, Any
 def call_size(spec: ModelSpec, batch_size: int) -> int:
     """How many samples one call holds at a batch size.
 
-    Raises BadInput when the model's batch is fixed to another size.
+    Raises Unsupported when the model's batch is fixed to another size.
     """
     if spec.batch_dimension:
         return batch_size
     shaped = [each for each in spec.tensor_inputs if len(each.shape) >= 2]
     fixed = int(shaped[0].shape[0]) if shaped else 1
     if batch_size != fixed:
-        raise BadInput(
+        raise Unsupported(
             f"The model has a fixed batch of {fixed}, so it can't run at batch size {batch_size}.",
             f"Choose batch size {fixed}, or export the model with a dynamic batch.",
         )

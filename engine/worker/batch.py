@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,11 +16,15 @@ from engine.spec import Latency, Measurement, Throughput
 from engine.worker import verifying
 from engine.worker.bench import Bench
 
+LAST_WARM_UP_CALLS = 3
+LEAST_SATURATED_CALLS = 3
+
 
 @dataclass(frozen=True)
 class Times:
     """What the clock gave for one batch size."""
 
+    warm_up: clock.WarmUp
     resident: Latency
     end_to_end: Latency
     rate: Throughput | None
@@ -38,7 +43,7 @@ def measure_batch(bench: Bench, batch_size: int) -> Measurement:
     try:
         session.bind(feeds)
         first_call_s = clock.first_call(session)
-        warmed = clock.warm_up(session, workload.warmup_calls, workload.warmup_seconds)
+        clock.run_calls(session, workload.warmup_calls)
         bench.stop_if_cancelled()
         session.reset()
         precision = runtime.precision(artifact.precision, workload.device)
@@ -49,7 +54,7 @@ def measure_batch(bench: Bench, batch_size: int) -> Measurement:
     finally:
         session.close()
     details["precision"] = precision
-    details["warm_up"] = {"calls": warmed.calls, "seconds": warmed.seconds, "stable": warmed.stable}
+    details["warm_up"] = dataclasses.asdict(times.warm_up)
     measurement = Measurement(
         batch_size=batch_size,
         round=job.round,
@@ -70,10 +75,14 @@ def measure_batch(bench: Bench, batch_size: int) -> Measurement:
 
 
 def time_batch(bench: Bench, session: Session, feeds: Feeds, batch_size: int) -> Times:
-    """Device-resident latency, end-to-end latency, then the saturated loop under the power meter."""
+    """Device-resident latency, end-to-end latency, then the saturated loop under the power meter.
+
+    The calls before verification have compiled and tuned everything; what is left to warm up is the
+    clocks, for which the time counts.
+    """
     workload = bench.job.workload
     session.bind(feeds)
-    clock.warm_up(session, workload.warmup_calls, 0.0)
+    warmed = clock.warm_up(session, LAST_WARM_UP_CALLS, workload.warmup_seconds)
     resident = clock.resident(session, seconds=workload.seconds, calls=workload.calls)
     bench.stop_if_cancelled()
     end_to_end = clock.end_to_end(session, feeds, seconds=workload.seconds, calls=workload.calls)
@@ -86,9 +95,9 @@ def time_batch(bench: Bench, session: Session, feeds: Feeds, batch_size: int) ->
                 samples=batch_size,
                 device=workload.device,
                 seconds=workload.seconds,
-                calls=workload.calls,
+                calls=LEAST_SATURATED_CALLS,
             )
-    return Times(resident, end_to_end, rate, power)
+    return Times(warmed, resident, end_to_end, rate, power)
 
 
 def with_energy(measurement: Measurement, times: Times) -> Measurement:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.artifact import Artifact
-from engine.measure import memory, throughput
+from engine.measure import clock, memory, throughput
 from engine.measure.inputs import verification_calls
 from engine.spec import Status, Throughput
 from engine.worker.bench import Bench
@@ -38,9 +38,7 @@ def sweep(
         session, _ = bench.open(artifact, batch_size)
         try:
             session.bind(feeds)
-            for _ in range(WARM_UP_CALLS):
-                session.run()
-                session.synchronize()
+            clock.run_calls(session, WARM_UP_CALLS)
             return throughput.saturate(
                 session, samples=batch_size, device=bench.job.workload.device, seconds=SECONDS, calls=CALLS
             )

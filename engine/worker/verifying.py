@@ -9,7 +9,8 @@ from typing import Any
 from engine.artifact import Artifact
 from engine.data.prepared import Prepared
 from engine.errors import BadInput
-from engine.measure import accuracy, parity, reference_file
+from engine.measure import accuracy, reference_file
+from engine.measure.parity import Standard, compare
 from engine.measure.scores import scores_index
 from engine.measure.sequence import drive, output_names
 from engine.runtimes.base import Session
@@ -42,6 +43,7 @@ def verify(
         lossy = str(artifact.details.get("lossy", ""))
         found.parity = check_parity(session, spec, Path(job.reference), batch_size, precision, lossy)
     if "accuracy" in job.extras and data is not None:
+        session.reset()
         try:
             scored = accuracy.score(session, spec, batch_size, data, seed=job.workload.seed)
             known = reference_file.read_predictions(Path(job.reference)) if job.reference else None
@@ -62,10 +64,7 @@ def check_parity(
         return Parity(None, evidence="none", precision=precision, reason=reason)
     feeds, expected = reference_file.read_batch(folder, spec, batch_size)
     found, _ = drive(session, spec, feeds)
-    return parity.compare(
-        expected,
-        found,
-        names=output_names(spec, len(expected.calls)),
+    standard = Standard(
         precision=precision,
         samples=len(feeds) * batch_size,
         evidence="random" if facts["evidence"] == "random" else "data",
@@ -74,3 +73,4 @@ def check_parity(
         own_agreement=batch["own_agreement"],
         lossy=lossy,
     )
+    return compare(expected, found, output_names(spec, len(expected.calls)), standard)

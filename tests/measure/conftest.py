@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from engine.data import prepared
+from engine.measure import clock
 from engine.spec import Measurement, Use, Workload, from_json
 from engine.worker.jobs import MeasureJob, ReferenceJob
 from engine.worker.phases import measure, reference
@@ -22,8 +23,9 @@ WORKLOAD = Workload(batch_sizes=(1, 4), seconds=0.0, calls=5, warmup_calls=2, wa
 
 
 @pytest.fixture(autouse=True)
-def process_settings() -> Iterator[None]:
-    """Measuring pins the process and bounds its threads; undo that after each test."""
+def process_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Measuring pins the process and bounds its threads: undo that; and don't wait for a busy machine to settle."""
+    monkeypatch.setattr(clock, "LONGEST_SETTLING_S", 0.05)
     cpus = os.sched_getaffinity(0)
     before = dict(os.environ)
     yield

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.measure.parity import compare
+from engine.measure import differences
+from engine.measure.parity import Standard, compare
 from engine.measure.sequence import Outputs
 from engine.spec import Parity
 
@@ -19,9 +20,9 @@ def outputs(*arrays: np.ndarray) -> Outputs:
 
 
 def judge(reference: Outputs, found: Outputs, **changes: Any) -> Parity:
-    settings: dict[str, Any] = {"precision": "fp32", "samples": 32, "evidence": "random"}
-    settings["names"] = [f"y{index}" for index in range(len(reference.calls))]
-    return compare(reference, found, **{**settings, **changes})
+    names = [f"y{index}" for index in range(len(reference.calls))]
+    settings: dict[str, Any] = {"precision": "fp32", "samples": 32, "evidence": "random", **changes}
+    return compare(reference, found, names, Standard(**settings))
 
 
 def noisy(relative: float, seed: int = 1) -> np.ndarray:
@@ -114,7 +115,15 @@ def test_shapes_that_depend_on_data_are_named() -> None:
     other = Outputs(((boxes[0], boxes[1][:4], *boxes[2:]),))
     found = judge(same, other, samples=4)
     assert found.passed is False
+    assert found.outputs["y0"] == pytest.approx(0.1)
     assert "in 1 of 4 calls; its shape depends on the data" in found.reason
+
+
+def test_one_box_more_among_many_is_within_a_low_precision() -> None:
+    boxes = np.random.default_rng(0).random((50, 4))
+    reference = Outputs(((boxes, boxes[:49]),))
+    found = judge(reference, Outputs(((boxes, boxes[:48]),)), precision="int8", samples=2)
+    assert (found.passed, found.relative_l2) == (True, None)
 
 
 def test_ten_outputs_of_any_rank() -> None:
@@ -175,3 +184,12 @@ def test_outputs_that_are_meant_to_differ_are_recorded_not_judged() -> None:
     assert (found.passed, found.reason) == (None, "Weights were pruned.")
     assert found.relative_l2 == pytest.approx(0.5, rel=0.01)
     assert judge(outputs(LOGITS), outputs(LOGITS * np.nan), lossy="Weights were pruned.").passed is False
+
+
+def test_large_arrays_are_added_up_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = judge(outputs(LOGITS), outputs(noisy(0.01)))
+    monkeypatch.setattr(differences, "PIECE", 7)
+    pieces = judge(outputs(LOGITS), outputs(noisy(0.01)))
+    assert pieces.relative_l2 == pytest.approx(whole.relative_l2, rel=1e-12)
+    assert pieces.max_abs == whole.max_abs
+    assert pieces.cosine == pytest.approx(whole.cosine)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from engine import stats
-from engine.errors import BadInput
+from engine.errors import Unsupported
 from engine.measure import reference_file
 from engine.spec import Measurement
 from tests.measure import models
@@ -81,8 +81,8 @@ def test_a_fixed_batch_runs_and_other_sizes_say_why_not(tmp_path: Path, refer: R
     assert four.status == "ok"
 
 
-def test_no_batch_that_fits_is_bad_input(tmp_path: Path, refer: Refer) -> None:
-    with pytest.raises(BadInput, match="fixed batch of 4"):
+def test_no_batch_that_fits_is_unsupported(tmp_path: Path, refer: Refer) -> None:
+    with pytest.raises(Unsupported, match="fixed batch of 4"):
         refer(models.classifier(tmp_path / "m", batch=4), batch_sizes=(1, 2))
 
 
@@ -113,7 +113,7 @@ def test_ten_outputs_and_a_scalar(tmp_path: Path, refer: Refer, bench: Bench) ->
     assert len(found[1].parity.outputs) == 10
 
 
-@pytest.mark.xfail(reason="ONNX Runtime sessions keep the first call's output shapes")
+@pytest.mark.xfail(reason="ONNX Runtime sessions keep the first call's output buffers")
 def test_shapes_that_depend_on_the_data(tmp_path: Path, refer: Refer, bench: Bench) -> None:
     made = models.detector(tmp_path / "m")
     refer(made)

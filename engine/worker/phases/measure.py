@@ -6,7 +6,7 @@ import traceback
 from dataclasses import replace
 from typing import Any
 
-from engine.errors import BadInput, OptibenchError, PhaseFailed
+from engine.errors import OptibenchError, PhaseFailed
 from engine.spec import Measurement, Status, to_json
 from engine.worker.__main__ import explain
 from engine.worker.batch import failed, measure_batch
@@ -44,10 +44,8 @@ def guarded(bench: Bench, batch_size: int) -> Measurement:
 
 
 def explained(error: Exception) -> tuple[Status, str, str]:
-    """The status, sentence and next step of an exception; a batch the model can't take is unsupported."""
+    """The status, sentence and next step of an exception."""
     traceback.print_exception(error)
-    if isinstance(error, BadInput):
-        return "unsupported", error.reason, error.hint
     if isinstance(error, OptibenchError):
         return error.status, error.reason, error.hint  # type: ignore[return-value]
     outcome = explain(error)

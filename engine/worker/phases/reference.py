@@ -17,7 +17,7 @@ from engine.measure import accuracy, reference_file
 from engine.measure.cores import threads_for
 from engine.measure.inputs import verification_calls
 from engine.measure.opening import open_session, runtime_for
-from engine.measure.parity import is_constant, joined
+from engine.measure.outputs import is_constant, joined
 from engine.measure.scores import agreement, scores_index
 from engine.measure.sequence import Feeds, Outputs, drive, output_names
 from engine.runtimes.base import Session
@@ -65,14 +65,14 @@ def run(job: ReferenceJob, report: Reporter) -> dict[str, Any]:
         report(number / len(job.workload.batch_sizes), f"Reference at batch size {batch_size}")
         try:
             calls = verification_calls(spec, batch_size, job.workload.verify_samples, job.workload.seed, data)
-        except BadInput as error:
+        except Unsupported as error:
             facts["skipped"][str(batch_size)] = str(error)
             continue
         found = twice(opened, spec, batch_size, calls)
         arrays |= reference_file.batch_arrays(batch_size, found.feeds, found.outputs)
         facts["batches"][str(batch_size)] = batch_facts(spec, found)
     if not arrays:
-        raise BadInput(*first_reason(facts["skipped"]))
+        raise Unsupported(first_reason(facts["skipped"]))
     if data is not None:
         report(0.95, "Reference on the test data")
         facts |= judge_data(opened, job, spec, data, arrays, facts)
@@ -91,10 +91,9 @@ def reference_use(artifact: Artifact) -> Use:
     return found.reference
 
 
-def first_reason(skipped: dict[str, str]) -> tuple[str, str]:
+def first_reason(skipped: dict[str, str]) -> str:
     """Why no batch size could be run."""
-    reason = next(iter(skipped.values()), "There is no batch size to run.")
-    return reason, "Choose another batch size."
+    return next(iter(skipped.values()), "There is no batch size to run.")
 
 
 def twice(opened: Callable[[int], Session], spec: ModelSpec, batch_size: int, calls: list[Feeds]) -> Reference:
