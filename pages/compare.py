@@ -1,0 +1,77 @@
+"""Size, accuracy, latency and throughput of every variant, side by side."""
+
+import streamlit as st
+
+from engine.analysis.choice import meets
+from engine.analysis.headline import cards, headline
+from engine.frames import LATENCIES, SIDE_BY_SIDE, at_batch, sort, sweep
+from engine.plots import bar_chart, throughput_chart, tradeoff_chart
+from pages import ui
+from pages.ui import badges, charts, compare, lists
+from pages.ui.context import chosen, document, frame
+
+ui.begin()
+st.title("Compare")
+row = lists.pick_comparison()
+if row is None:
+    st.stop()
+found = document(row)
+view = compare.controls(found)
+all_rows = frame(row, view.latency, view.baseline)
+rows = sort(at_batch(all_rows, view.batch_size), view.order)
+limits = compare.constraints(rows, row.id)
+faded = set(rows.loc[~meets(rows, limits), "variant"])
+
+with st.container(horizontal=True):
+    badges.state_badge(row.state)
+    badges.origin_badge(row.origin, (found.finished or found.created)[:10])
+    st.badge(compare.machine(found), icon=":material/memory:", color="gray")
+    st.badge(f"{LATENCIES[view.latency]} latency, batch {view.batch_size}", icon=":material/timer:", color="gray")
+st.markdown(f"### {badges.plain(headline(rows, limits))}")
+compare.card_row(cards(rows, limits))
+if row.active:
+    compare.watch(row.id, row.revision)
+
+st.space("small")
+theme = charts.theme()
+for place, metric in zip(st.columns(4, gap="medium"), SIDE_BY_SIDE, strict=True):
+    agreement = metric == "accuracy" and bool((rows["accuracy_kind"] == "agreement").any())
+    with place:
+        charts.show(
+            bar_chart(
+                rows,
+                metric,
+                theme=theme,
+                faded=faded,
+                selected=chosen("variant"),
+                title="Agreement with the original" if agreement else "",
+            ),
+            key=f"chart_{metric}",
+            alt=f"{metric} of each variant; the table below has the figures",
+            selects=True,
+        )
+st.caption(compare.legend(rows))
+
+st.subheader("Trade-off")
+axes = {"Accuracy": "accuracy", "File size": "file_bytes"}
+usable = [name for name, column in axes.items() if rows[column].notna().any()] or ["File size"]
+against = st.segmented_control("Latency against", usable, default=usable[0], key="against", required=True)
+charts.show(
+    tradeoff_chart(rows, axes[against or usable[0]], theme=theme, faded=faded, selected=chosen("variant")),
+    key="chart_tradeoff",
+    alt="Latency of each variant against accuracy or size, with the Pareto front",
+    selects=True,
+)
+
+points = sweep(found)
+if not points.empty and points["batch_size"].nunique() > 1:
+    st.subheader("Throughput over batch sizes")
+    charts.show(
+        throughput_chart(points, theme=theme), key="chart_sweep", alt="Throughput of each variant by batch size"
+    )
+
+st.subheader("All results")
+compare.table(rows, row.id)
+if chosen("variant") in set(rows["variant"]):
+    compare.selected_variant(rows[rows["variant"] == chosen("variant")].iloc[0])
+compare.exports(found)

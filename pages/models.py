@@ -1,0 +1,57 @@
+"""Upload a model or pick a sample, and see what it is and what can be done with it."""
+
+import streamlit as st
+
+from engine.analysis import numbers
+from pages import ui
+from pages.ui import add_model, badges, model_facts
+from pages.ui.context import choose, model_in_hand, store
+
+ui.begin()
+st.title("Models")
+rows = store().models()
+adding = not rows or "add" in st.query_params or "adding" in st.query_params
+with st.expander("Add a model", expanded=adding, icon=":material/add:"):
+    add_model.panel()
+if not rows:
+    st.stop()
+
+current = model_in_hand() or rows[0]
+ids = [each.id for each in rows]
+names = {each.id: f"{each.name} · {each.spec.format}" for each in rows}
+picked = st.selectbox("Model", ids, ids.index(current.id), format_func=names.__getitem__, key=f"model_{current.id}")
+choose("model", picked)
+row = store().model(picked)
+spec = row.spec
+
+with st.container(horizontal=True, vertical_alignment="center"):
+    st.subheader(badges.plain(row.name), width="stretch")
+    if st.button("Optimize this model", type="primary", icon=":material/tune:", key="to_optimize"):
+        st.switch_page("pages/optimize.py", query_params={"model": row.id})
+
+for place, (label, value) in zip(
+    st.columns(5),
+    (
+        ("Format", spec.format),
+        ("Parameters", numbers.count(spec.parameters)),
+        ("File size", numbers.size(spec.size_bytes)),
+        ("Task", spec.task),
+        ("Operators", f"{sum(spec.operators.values()):,}"),
+    ),
+    strict=True,
+):
+    place.metric(label, value)
+for text in spec.notes:
+    st.caption(f":material/info: {badges.plain(text)}")
+if spec.guessed:
+    st.warning(f"Guessed, please confirm: {badges.plain(', '.join(spec.guessed))}.", icon=":material/help:")
+
+inputs, structure, possible, manage = st.tabs(["Inputs and task", "Inside", "What can be done", "Manage"])
+with inputs:
+    model_facts.edit(row)
+with structure:
+    model_facts.structure(spec)
+with possible:
+    model_facts.possibilities(spec)
+with manage:
+    model_facts.manage(row)

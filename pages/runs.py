@@ -1,0 +1,57 @@
+"""How far each variant is, with its log, and ways to cancel, retry or repeat it."""
+
+import streamlit as st
+
+from engine import schedule
+from engine.frames import at_batch, batch_sizes, latencies, sort
+from engine.plots import bar_chart
+from pages import ui
+from pages.ui import badges, charts, lists, runs
+from pages.ui.context import document, frame, settings, store
+
+ui.begin()
+st.title("Runs")
+row = lists.pick_comparison()
+if row is None:
+    st.stop()
+if row.active:
+    schedule.ensure_running(settings())
+
+
+@st.fragment(run_every=1 if row.active else None)
+def live(comparison: str, active: bool) -> None:
+    """Everything that changes while the comparison runs."""
+    now = store().comparison(comparison)
+    if active and not now.active:
+        st.rerun()
+    lines = store().progress(comparison)
+    runs.overview(now, lines)
+    for line in lines:
+        runs.variant_line(now, line)
+    found = document(now)
+    measured = latencies(found)
+    if not measured:
+        return
+    st.subheader("So far")
+    size = batch_sizes(found)[0]
+    rows = sort(at_batch(frame(now, measured[0]), size))
+    theme = charts.theme()
+    for place, metric in zip(st.columns(4, gap="medium"), runs.LIVE, strict=True):
+        with place:
+            charts.show(bar_chart(rows, metric, theme=theme), key=f"live_{metric}", alt=f"{metric} so far")
+    st.caption(f"Batch {size}. Figures settle as rounds come in.")
+
+
+with st.container(horizontal=True, vertical_alignment="center"):
+    badges.state_badge(row.state)
+    badges.origin_badge(row.origin)
+    st.caption(f"{badges.plain(row.spec.name)} on {row.workload.device}", width="stretch")
+    if row.active:
+        if st.button("Cancel all", icon=":material/cancel:", key="cancel_all"):
+            store().cancel(row.id)
+            st.rerun()
+        if st.button("Compare", icon=":material/bar_chart:", key="to_compare"):
+            st.switch_page("pages/compare.py", query_params={"comparison": row.id})
+    elif st.button("Compare", type="primary", icon=":material/bar_chart:", key="to_compare"):
+        st.switch_page("pages/compare.py", query_params={"comparison": row.id})
+live(row.id, row.active)

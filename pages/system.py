@@ -1,0 +1,6 @@
+import streamlit as st
+
+from pages import ui
+
+ui.begin()
+st.title("system")

@@ -1,0 +1,53 @@
+"""What the pages share: navigation, the store, badges, charts, and forms drawn from options."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.navigation.page import Page
+
+from pages.ui.context import chosen, follow_url
+
+PAGES = {
+    "": [
+        ("start", "Start", "home"),
+        ("models", "Models", "deployed_code"),
+        ("optimize", "Optimize", "tune"),
+        ("runs", "Runs", "play_circle"),
+        ("compare", "Compare", "bar_chart"),
+        ("explain", "Explain", "troubleshoot"),
+        ("reports", "Reports", "summarize"),
+    ],
+    "More": [
+        ("system", "System", "memory"),
+        ("guide", "Guide", "menu_book"),
+    ],
+}
+
+
+def navigate() -> Page:
+    """Declare the pages and give the one that the URL asks for."""
+    return st.navigation(
+        {
+            section: [
+                st.Page(f"pages/{name}.py", title=title, icon=f":material/{icon}:", default=name == "start")
+                for name, title, icon in pages
+            ]
+            for section, pages in PAGES.items()
+        },
+        expanded=True,
+    )
+
+
+def begin() -> None:
+    """What every page calls first: routing, and the model and comparison in hand.
+
+    A cold deep link runs a page without `app.py`; then the pages are declared here and the script
+    starts again through `app.py`.
+    """
+    if "routed" not in st.session_state:
+        navigate()
+        st.rerun()
+    follow_url()
+
+
+__all__ = ["PAGES", "begin", "chosen", "navigate"]

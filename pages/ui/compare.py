@@ -1,0 +1,264 @@
+"""Pieces of the Compare page: its controls, constraints, cards, table and exports."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
+
+from engine import report
+from engine.analysis import numbers
+from engine.analysis.choice import Constraints
+from engine.analysis.headline import Card
+from engine.document import ComparisonDocument
+from engine.frames import LATENCIES, LATENCY_HELP, METRICS, batch_sizes, latencies
+from engine.plots.colours import family_title
+from pages.ui import badges
+from pages.ui.context import choose, chosen, store
+
+ORDERS = {
+    "latency_ms": "Latency",
+    "file_bytes": "Size",
+    "accuracy": "Accuracy",
+    "throughput_per_s": "Throughput",
+    "order": "As entered",
+}
+NO_LIMIT = "No limit"
+
+
+@dataclass(frozen=True)
+class View:
+    """What the reader looks at; all of it is in the URL."""
+
+    batch_size: int
+    latency: str
+    baseline: str
+    order: str
+
+
+def machine(document: ComparisonDocument) -> str:
+    """What the figures were measured on, in a few words."""
+    facts = document.environment
+    return str(facts.get("gpu") or facts.get("cpu") or document.workload.device)
+
+
+def controls(document: ComparisonDocument) -> View:
+    """Batch size, latency, baseline and order; each is kept in the URL."""
+    sizes = [str(each) for each in batch_sizes(document)]
+    kinds = latencies(document) or ["resident"]
+    own = document.baseline
+    ids = {each.id: each.label for each in document.variants}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        size = st.segmented_control(
+            "Batch size", sizes, default=sizes[0], key="batch", required=True, bind="query-params"
+        )
+        kind = st.segmented_control(
+            "Latency",
+            kinds,
+            default=kinds[0],
+            format_func=LATENCIES.__getitem__,
+            key="latency",
+            required=True,
+            bind="query-params",
+            help=" ".join(f"{LATENCIES[each]}: {LATENCY_HELP[each]}" for each in kinds),
+        )
+        baseline = st.selectbox(
+            "Baseline",
+            list(ids),
+            list(ids).index(own.id) if own else 0,
+            format_func=ids.__getitem__,
+            key="baseline",
+            bind="query-params",
+            help="What speed-ups and sizes are compared with.",
+            width=260,
+        )
+        order = st.selectbox(
+            "Sort by", list(ORDERS), format_func=ORDERS.__getitem__, key="order", bind="query-params", width=160
+        )
+    return View(int(size or sizes[0]), str(kind or kinds[0]), str(baseline or ""), str(order or "latency_ms"))
+
+
+def constraints(rows: pd.DataFrame, comparison: str) -> Constraints:
+    """Limits chosen from the values that occur; each step of a slider excludes one more variant."""
+    with st.expander("Constraints: what a variant has to meet", icon=":material/filter_alt:"):
+        first, second, third = st.columns(3, gap="large")
+        with first:
+            latency = limit("Latency at most", rows, "latency_ms", comparison)
+        with second:
+            name = "Agreement at least" if (rows["accuracy_kind"] == "agreement").any() else "Accuracy at least"
+            accuracy = limit(name, rows, "accuracy", comparison)
+        with third:
+            size = limit("File size at most", rows, "file_bytes", comparison)
+    return Constraints(latency, accuracy, size)
+
+
+def limit(label: str, rows: pd.DataFrame, metric: str, comparison: str) -> float | None:
+    """One slider over the values that occur, from no limit to the strictest."""
+    known = sorted(rows[metric].dropna().unique(), reverse=METRICS[metric].better == "lower")
+    if len(known) < 2:
+        st.caption(f"{label}: nothing to choose between.")
+        return None
+    written = {METRICS[metric].write(float(each)): float(each) for each in known}
+    picked = st.select_slider(label, [NO_LIMIT, *written], key=f"limit_{metric}_{comparison}")
+    return written.get(str(picked))
+
+
+def card_row(cards: list[Card]) -> None:
+    """The four cards side by side."""
+    for place, card in zip(st.columns(4, gap="medium"), cards, strict=True):
+        with place.container(border=True, height="stretch", gap="xxsmall"):
+            st.metric(card.title, card.figure, help=card.help, icon=card.icon)
+            compared = f"  \n{badges.plain(card.compared)}" if card.compared else ""
+            st.markdown(f"**{badges.plain(card.label)}**{compared}")
+            if card.note:
+                st.caption(badges.plain(card.note))
+
+
+def legend(rows: pd.DataFrame) -> str:
+    """What colours and bars mean, in one line."""
+    families = list(dict.fromkeys(family_title(each) for each in rows["family"]))
+    one = " One round was measured, so latency has no interval." if (rows["rounds"].dropna() <= 1).all() else ""
+    weak = (
+        " Outputs were checked on random inputs only, which is weak evidence."
+        if (rows["evidence"] == "random").any()
+        else ""
+    )
+    return (
+        f"Grey is the baseline; a colour is a runtime family ({', '.join(families)}). Thin lines are 95% intervals."
+        f"{one}{weak} A click on a bar or point selects its variant."
+    )
+
+
+def table(rows: pd.DataFrame, comparison: str) -> None:
+    """Every variant with its status; a selected row is the variant in hand."""
+    shown = pd.DataFrame(
+        {
+            "Variant": rows["label"],
+            "Status": rows["status"].map(badges.status_text),
+            "Latency (ms)": rows["latency_ms"],
+            "Interval": [interval(row) for _, row in rows.iterrows()],
+            "Speed-up": [speedup(row) for _, row in rows.iterrows()],
+            "p90 (ms)": rows["latency_p90"],
+            "p99 (ms)": rows["latency_p99"],
+            "Throughput (samples/s)": rows["throughput_per_s"],
+            "File (MB)": rows["file_bytes"] / 1e6,
+            "Accuracy": rows["accuracy"] * 100,
+            "Outputs": [outputs(row) for _, row in rows.iterrows()],
+            "Device memory (MB)": rows["device_memory_bytes"] / 1e6,
+            "Build (s)": rows["build_s"],
+            "Load (s)": rows["load_s"],
+            "Precision": rows["precision"].str.upper(),
+            "Note": [note(row) for _, row in rows.iterrows()],
+            "Route": rows["route"],
+        }
+    )
+    event = st.dataframe(
+        shown,
+        hide_index=True,
+        key=f"table_{comparison}",
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config={name: column(name) for name in shown.columns},
+        alt="Every variant with status, latency, speed-up, throughput, size, accuracy and notes",
+    )
+    picked = event.selection.rows
+    last = st.session_state.get("table_pick")
+    if picked and picked != last and rows.iloc[picked[0]]["variant"] != chosen("variant"):
+        st.session_state.table_pick = picked
+        choose("variant", str(rows.iloc[picked[0]]["variant"]))
+        st.rerun()
+    st.session_state.table_pick = picked
+
+
+def column(name: str) -> ColumnConfig:
+    """How one column of the table is drawn."""
+    if "(ms)" in name or "(s)" in name:
+        return st.column_config.NumberColumn(format="%.3g")
+    if "(MB)" in name:
+        return st.column_config.NumberColumn(format="%.3g")
+    if "samples/s" in name:
+        return st.column_config.NumberColumn(format="%.0f")
+    if name == "Accuracy":
+        return st.column_config.NumberColumn("Accuracy (% of samples)", format="%.2f")
+    if name == "Variant":
+        return st.column_config.TextColumn(pinned=True)
+    return st.column_config.TextColumn(width="large" if name in ("Note", "Route") else None)
+
+
+def interval(row: pd.Series) -> str:
+    """The 95 % interval in ms, or why there is none."""
+    if pd.isna(row["latency_ms"]):
+        return ""
+    if pd.isna(row["latency_low"]):
+        return "one round"
+    return f"{numbers.significant(row['latency_low'])}–{numbers.significant(row['latency_high'])}"
+
+
+def speedup(row: pd.Series) -> str:
+    """The ratio to the baseline in words."""
+    if row["baseline"]:
+        return "baseline"
+    return numbers.ratio(row["speedup"], row["speedup_low"], row["speedup_high"], different=row["different"])
+
+
+def outputs(row: pd.Series) -> str:
+    """The verdict on the outputs in a few words."""
+    if not row["parity"]:
+        return ""
+    error = f" ({row['relative_l2']:.1e})" if pd.notna(row["relative_l2"]) else ""
+    weak = ", weak evidence" if row["evidence"] == "random" else ""
+    words = {"passed": "same", "failed": "differ", "no evidence": "no evidence"}
+    return f"{words[row['parity']]}{error}{weak}"
+
+
+def note(row: pd.Series) -> str:
+    """Reason, hint and instability in one line."""
+    unstable = f"Unstable: {row['unstable']}" if row["unstable"] else ""
+    return " ".join(each for each in (row["reason"], row["hint"], unstable) if each)
+
+
+def selected_variant(row: pd.Series) -> None:
+    """A line about the variant in hand, and the way to its story."""
+    with st.container(horizontal=True, vertical_alignment="center", border=True):
+        badges.status(row["status"])
+        st.markdown(f"**{badges.plain(row['label'])}** {badges.plain(note(row))}")
+        st.page_link(
+            "pages/explain.py",
+            label="Explain this variant",
+            icon=":material/arrow_forward:",
+            query_params={"variant": row["variant"]},
+        )
+
+
+def exports(document: ComparisonDocument) -> None:
+    """Downloads in every format, and the way to the report."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for name, facts in report.formats().items():
+            st.download_button(
+                facts.title,
+                data=functools.partial(report.render, document, name),
+                file_name=report.file_name(document, name),
+                mime=facts.mime,
+                on_click="ignore",
+                icon=":material/download:",
+                help=facts.about,
+                key=f"download_{name}",
+            )
+        st.page_link("pages/reports.py", label="See the report", icon=":material/arrow_forward:")
+
+
+@st.fragment(run_every=2)
+def watch(comparison: str, revision: int) -> None:
+    """Run the page again when there is something new to draw."""
+    row = store().comparison(comparison)
+    if row.revision != revision or not row.active:
+        st.rerun()
+    lines = store().progress(comparison)
+    done = sum(each.stage == "done" for each in lines)
+    left = [each.remaining_s for each in lines if each.remaining_s is not None]
+    text = f"Measuring: {done} of {len(lines)} variants finished"
+    remaining = f", about {numbers.seconds(max(left))} left" if left else ""
+    st.progress(sum(each.fraction for each in lines) / max(1, len(lines)), text=text + remaining)

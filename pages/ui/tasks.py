@@ -1,0 +1,94 @@
+"""Work that a page starts and must not wait for: inspecting an upload, looking at this machine.
+
+A task runs in a thread of the server, which itself waits for a worker process. Its state lies in
+one registry, so that a reload or a second tab shows the same.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from engine.errors import OptibenchError
+from engine.worker.protocol import Event
+from pages.ui.badges import plain
+
+POLL_S = 0.5
+KEPT = 200
+
+
+@dataclass
+class Task:
+    """One piece of background work; written by its thread, read by pages."""
+
+    id: str
+    title: str
+    text: str = "Starting"
+    fraction: float | None = None
+    result: str = ""
+    reason: str = ""
+    hint: str = ""
+    done: bool = False
+    started: float = field(default_factory=time.monotonic)
+
+    def on_event(self, event: Event) -> None:
+        """Take in a sign of progress."""
+        self.text = event.text or self.text
+        self.fraction = event.fraction if event.fraction is not None else self.fraction
+
+
+@st.cache_resource(show_spinner=False)
+def registry() -> dict[str, Task]:
+    """Every task of this server."""
+    return {}
+
+
+def start(title: str, work: Callable[[Callable[[Event], None]], str]) -> str:
+    """Run `work(on_event)` in a thread; it returns the task's result, such as a model's id."""
+    task = Task(uuid.uuid4().hex[:12], title)
+    known = registry()
+    for old in [each.id for each in known.values() if each.done][:-KEPT]:
+        del known[old]
+    known[task.id] = task
+    threading.Thread(target=carry_out, args=(task, work), daemon=True, name=f"task-{task.id}").start()
+    return task.id
+
+
+def carry_out(task: Task, work: Callable[[Callable[[Event], None]], str]) -> None:
+    """Do the work and keep how it ended; what was not foreseen is a sentence too, never a traceback."""
+    try:
+        task.result = work(task.on_event)
+    except OptibenchError as error:
+        task.reason, task.hint = error.reason, error.hint
+    except Exception as error:
+        task.reason = f"Something went wrong that should not: {type(error).__name__}: {error}"
+        task.hint = "Try again; if it happens again, report it with the server's log."
+    finally:
+        task.done = True
+
+
+def find(id: str) -> Task | None:
+    """A task by its id."""
+    return registry().get(id)
+
+
+@st.fragment(run_every=POLL_S)
+def follow(id: str) -> None:
+    """Draw a running task; when it is done, run the whole page again."""
+    task = find(id)
+    if task is None or task.done:
+        st.rerun()
+        return
+    elapsed = time.monotonic() - task.started
+    text = f"{task.title}: {task.text[:1].lower()}{task.text[1:]} · {elapsed:.0f} s"
+    st.progress(min(1.0, task.fraction or 0.0), text=text)
+
+
+def problem(reason: str, hint: str = "") -> None:
+    """One sentence and a next step."""
+    st.error(f"{plain(reason)} {plain(hint)}".strip(), icon=":material/error:")
