@@ -20,7 +20,7 @@ from engine.errors import BadInput, StepFailed
 from engine.plugin import installed_version
 from engine.steps.calibration import CalibrationBatches
 
-DISTRIBUTIONS = ("nvidia-modelopt", "onnx-graphsurgeon", "polygraphy", "onnxconverter-common", "cppimport", "lief")
+DISTRIBUTIONS = ("nvidia-modelopt", "onnx-graphsurgeon", "polygraphy", "onnxconverter-common", "lief")
 INSTALL = f"pip install {DISTRIBUTIONS[0]} && pip install --no-deps {' '.join(DISTRIBUTIONS[1:])}"
 METHODS = {"minmax": "max", "entropy": "entropy"}
 REQUEST, BATCHES = "request.json", "batches.npz"
