@@ -6,6 +6,8 @@ import platform
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from engine.recipes import parse
 from engine.routes import plan
 from engine.schedule.plan import wanted
@@ -61,3 +63,28 @@ def fine(phase: PhaseRow) -> Outcome:
         found = [measurement(size, 2.0 * size, phase.round) for size in phase.batch_sizes]
         return Outcome("ok", {"measurements": to_json(found)}, seconds=1.0)
     return Outcome("ok", {}, seconds=1.0)
+
+
+def tiny_onnx(path: Path) -> Path:
+    """Write a small real network: x (batch, 4) times a matrix, plus a bias, rectified."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    weights = np.random.default_rng(0).standard_normal((4, 2)).astype(np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["x", "weights"], ["product"]),
+            helper.make_node("Add", ["product", "bias"], ["sum"]),
+            helper.make_node("Relu", ["sum"], ["y"]),
+        ],
+        "tiny",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 2])],
+        [
+            numpy_helper.from_array(weights, "weights"),
+            numpy_helper.from_array(np.array([0.5, 0.25], dtype=np.float32), "bias"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, path)
+    return path
