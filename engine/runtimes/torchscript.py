@@ -30,7 +30,7 @@ class TorchScript(Runtime):
     optimize: bool = option(True, "Let the profiling executor specialize and optimize the graph")
     fuser: str = option(
         "default",
-        "What fuses pointwise operators: PyTorch's own choice, NNC on every device, or nothing",
+        "What fuses pointwise operators: PyTorch's own choice, NNC (GPU), or nothing",
         choices=("default", "nnc", "none"),
     )
     optimize_for_inference: bool = option(False, "Freeze, fold batch normalization and rewrite for this device")
@@ -41,6 +41,8 @@ class TorchScript(Runtime):
     def check(self, spec: ModelSpec, device: str) -> str | None:
         if self.onednn_fusion and device != "cpu":
             return "oneDNN fusion is for the CPU"
+        if self.fuser == "nnc" and device == "cpu":
+            return "PyTorch's wheels have no LLVM, without which NNC fuses nothing on a CPU"
         return super().check(spec, device) or gpu_options(self, spec, device)
 
     def precision(self, artifact_precision: str, device: str) -> str:
