@@ -48,7 +48,8 @@ class Eager(Runtime):
         restore = set_up(site, tf32=self.tf32)
 
         def load() -> Call:
-            return with_autocast(load_module(artifact, site.device, self.channels_last), site.device, self.autocast)
+            module = load_module(artifact, site.device, self.channels_last)
+            return with_autocast(module, site.device, self.autocast, cache=not self.cuda_graph)
 
         session = TorchSession(
             load,
@@ -106,16 +107,18 @@ def load_module(artifact: Artifact, device: str, channels_last: bool = False) ->
     return module
 
 
-def with_autocast(module: Call, device: str, autocast: str) -> Call:
-    """The module, called under autocast when a type is named."""
+def with_autocast(module: Call, device: str, autocast: str, *, cache: bool) -> Call:
+    """The module, called under autocast when a type is named.
+
+    `cache` keeps cast weights for the rest of a call; they can't live across a CUDA graph's replays.
+    """
     if autocast == "none":
         return module
     import torch
 
     @functools.wraps(module)
     def call(*inputs: Any) -> Any:
-        # Autocast's cache of cast weights can't live across a CUDA graph's replays.
-        with torch.autocast(device.split(":")[0], getattr(torch, AUTOCAST[autocast]), cache_enabled=False):
+        with torch.autocast(device.split(":")[0], getattr(torch, AUTOCAST[autocast]), cache_enabled=cache):
             return module(*inputs)
 
     return call

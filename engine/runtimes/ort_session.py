@@ -75,6 +75,7 @@ class OrtSession(Session):
         self.values: dict[str, Any] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.binding: Any = None
+        self.unknown: list[str] = []
         self.graphs_captured = 0
         self.describe()
         self.run_options = self.make_run_options()
@@ -120,6 +121,7 @@ class OrtSession(Session):
             else:
                 for name, array in arrays.items():
                     self.values[name].update_inplace(array)
+                self.forget_shapes()
         except Exception as error:
             raise translate(error) from error
         self.shapes = shapes
@@ -136,25 +138,31 @@ class OrtSession(Session):
             self.values[name].update_inplace(array)
             binding.bind_ortvalue_input(name, self.values[name])
         sizes = self.dimension_sizes(arrays)
-        unknown = []
+        self.unknown = []
         for each in self.graph_outputs:
             shape = [dimension if isinstance(dimension, int) else sizes.get(dimension) for dimension in each.shape]
             known = [size for size in shape if size is not None]
             if len(known) == len(shape) and numeric(each.type):
                 binding.bind_ortvalue_output(each.name, empty(each.type, known, self.device, self.index))
             else:
-                unknown.append(each.name)
+                self.unknown.append(each.name)
                 binding.bind_output(each.name, self.device, self.index)
         self.binding = binding
-        if unknown and self.plan.cuda_graph:
-            self.fix_outputs(unknown)
+        if self.unknown and self.plan.cuda_graph:
+            self.fix_outputs()
 
-    def fix_outputs(self, names: Sequence[str]) -> None:
+    def forget_shapes(self) -> None:
+        """Let outputs of unknown shape be made anew: a binding keeps those of its first run and refuses others."""
+        if not self.plan.cuda_graph:
+            for name in self.unknown:
+                self.binding.bind_output(name, self.device, self.index)
+
+    def fix_outputs(self) -> None:
         """Keep the buffers that one run without capture made: a CUDA graph always writes to the same memory."""
         self.session.run_with_iobinding(self.binding, self.make_run_options(capture=False))
         self.synchronize()
         made = dict(zip((each.name for each in self.graph_outputs), self.binding.get_outputs(), strict=True))
-        for name in names:
+        for name in self.unknown:
             self.binding.bind_ortvalue_output(name, made[name])
 
     def dimension_sizes(self, arrays: Mapping[str, np.ndarray]) -> dict[str | None, int]:

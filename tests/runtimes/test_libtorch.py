@@ -141,7 +141,8 @@ def test_an_operator_of_another_package_is_unsupported(tmp_path: Path, site: Cal
 
     class Boxes(torch.nn.Module):
         def forward(self, boxes: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-            return torchvision.ops.nms(boxes, scores, 0.5)
+            kept: torch.Tensor = torchvision.ops.nms(boxes, scores, 0.5)
+            return kept
 
     with pytest.raises(Unsupported, match="torchvision::nms"):
         LibTorch().open(saved(Boxes(), tmp_path), spec_of(), site())

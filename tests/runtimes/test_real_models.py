@@ -152,7 +152,8 @@ def test_a_detector_in_torchscript_finds_torchvisions_operators(tmp_path: Path, 
 
     class Detect(torch.nn.Module):
         def forward(self, boxes: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-            return torchvision.ops.nms(boxes, scores, 0.5)
+            kept: torch.Tensor = torchvision.ops.nms(boxes, scores, 0.5)
+            return kept
 
     path = tmp_path / "detect.pt"
     with warnings.catch_warnings():

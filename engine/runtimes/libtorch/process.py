@@ -170,7 +170,7 @@ def refusal(text: str) -> OptibenchError:
     kind, _, message = text.partition(" ")
     lines = [each.strip() for each in message.split("\v") if each.strip()]
     first = (lines or ["no message"])[0][:300]
-    if kind == "memory" or "out of memory" in message:
+    if kind == "memory" or "out of memory" in message or "can't allocate memory" in message:
         return OutOfMemory(f"Memory ran out in the C++ program: {first}", "Try a smaller batch size.")
     if "sees no NVIDIA GPU" in message:
         return Unsupported(first + ".", "Check the driver with nvidia-smi, or choose the CPU.")

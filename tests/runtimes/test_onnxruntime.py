@@ -1,0 +1,197 @@
+"""ONNX Runtime: odd graphs, what really runs where, and how it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper
+
+from engine.artifact import Artifact
+from engine.errors import BadInput, Unsupported
+from engine.runtimes import all_runtimes
+from engine.runtimes.base import Site
+from engine.runtimes.inputs import bfloat16_bits, from_bfloat16_bits
+from engine.spec import ModelSpec, TensorSpec
+from tests.runtimes.conftest import DIGITS
+
+OnnxRuntime = all_runtimes()["onnxruntime"]
+
+
+def graph(
+    folder: Path, nodes: list[onnx.NodeProto], inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto]
+) -> Artifact:
+    """A model of a few nodes, written to a file."""
+    model = helper.make_model(
+        helper.make_graph(nodes, "graph", inputs, outputs),
+        opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)],
+        ir_version=9,
+    )
+    path = folder / "graph.onnx"
+    onnx.save(model, str(path))
+    return Artifact("onnx", path)
+
+
+def tensor(name: str, type: int, *shape: int | str) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, type, list(shape))
+
+
+def spec_of(*inputs: TensorSpec) -> ModelSpec:
+    return ModelSpec("graph", "onnx", inputs, ())
+
+
+def test_bfloat16_goes_in_and_comes_out_as_float32(tmp_path: Path, site: Callable[..., Site]) -> None:
+    nodes = [
+        helper.make_node("Cast", ["x"], ["wide"], to=TensorProto.FLOAT),
+        helper.make_node("Cast", ["wide"], ["y"], to=TensorProto.BFLOAT16),
+    ]
+    artifact = graph(
+        tmp_path, nodes, [tensor("x", TensorProto.BFLOAT16, "n", 2)], [tensor("y", TensorProto.BFLOAT16, "n", 2)]
+    )
+    session = OnnxRuntime().open(artifact, spec_of(TensorSpec("x", "bfloat16", ("n", 2))), site())
+    values = np.array([[1.2345, -3e38], [0.0, 7e-5]], np.float32)
+    session.bind({"x": values})
+    session.run()
+    (found,) = session.fetch()
+    np.testing.assert_array_equal(found, torch.from_numpy(values).bfloat16().float().numpy())
+    session.close()
+
+
+def test_bfloat16_rounds_to_nearest_even_as_pytorch_does() -> None:
+    values = np.random.default_rng(0).standard_normal(10_000).astype(np.float32)
+    wanted = torch.from_numpy(values).bfloat16().float().numpy()
+    np.testing.assert_array_equal(from_bfloat16_bits(bfloat16_bits(values)), wanted)
+
+
+def test_an_output_whose_shape_depends_on_the_data(tmp_path: Path, site: Callable[..., Site]) -> None:
+    artifact = graph(
+        tmp_path,
+        [helper.make_node("NonZero", ["x"], ["where"])],
+        [tensor("x", TensorProto.FLOAT, "n")],
+        [tensor("where", TensorProto.INT64, 1, "found")],
+    )
+    session = OnnxRuntime().open(artifact, spec_of(TensorSpec("x", "float32", ("n",))), site())
+    for values, wanted in (([0, 1, 2], [[1, 2]]), ([0, 0, 0], [[]]), ([5, 5, 5], [[0, 1, 2]])):
+        session.bind({"x": np.array(values, np.float32)})
+        session.run()
+        assert session.fetch()[0].tolist() == wanted
+    session.close()
+
+
+def test_names_that_differ_are_given_by_the_artifact(tmp_path: Path, site: Callable[..., Site]) -> None:
+    made = graph(
+        tmp_path,
+        [helper.make_node("Sub", ["a.1", "b/2"], ["y"])],
+        [tensor("a.1", TensorProto.FLOAT, "n"), tensor("b/2", TensorProto.FLOAT, "n")],
+        [tensor("y", TensorProto.FLOAT, "n")],
+    )
+    artifact = Artifact("onnx", made.path, details={"input_names": ["a.1", "b/2"]})
+    spec = spec_of(TensorSpec("first", "float32", ("n",)), TensorSpec("second", "float32", ("n",)))
+    session = OnnxRuntime().open(artifact, spec, site())
+    session.bind({"second": np.ones(3, np.float32), "first": np.full(3, 5, np.float32)})
+    session.run()
+    assert session.fetch()[0].tolist() == [4, 4, 4]
+    session.close()
+    with pytest.raises(BadInput, match=r"a\.1"):
+        OnnxRuntime().open(made, spec, site())
+
+
+def test_a_static_artifact_refuses_another_batch_size(
+    artifacts: Callable[..., Artifact], site: Callable[..., Site]
+) -> None:
+    static = Artifact("onnx", artifacts("onnx").path, details={"batch_size": 2})
+    session = OnnxRuntime().open(static, DIGITS, site())
+    with pytest.raises(BadInput, match="batch size 2"):
+        session.bind({"pixels": np.zeros((3, 1, 8, 8), np.float32)})
+    session.close()
+
+
+def test_lists_and_text_are_refused_by_name(tmp_path: Path, site: Callable[..., Site]) -> None:
+    artifact = graph(
+        tmp_path,
+        [helper.make_node("SplitToSequence", ["x"], ["parts"])],
+        [tensor("x", TensorProto.FLOAT, 2)],
+        [helper.make_tensor_sequence_value_info("parts", TensorProto.FLOAT, None)],
+    )
+    session = OnnxRuntime().open(artifact, spec_of(TensorSpec("x", "float32", (2,))), site())
+    session.bind({"x": np.zeros(2, np.float32)})
+    session.run()
+    with pytest.raises(Unsupported, match="parts"):
+        session.fetch()
+    session.close()
+
+    text = graph(
+        tmp_path,
+        [helper.make_node("Identity", ["words"], ["same"])],
+        [tensor("words", TensorProto.STRING, 2)],
+        [tensor("same", TensorProto.STRING, 2)],
+    )
+    session = OnnxRuntime().open(text, spec_of(TensorSpec("words", "float32", (2,))), site())
+    with pytest.raises(BadInput, match="words"):
+        session.bind({"words": np.zeros(2, np.float32)})
+    session.close()
+
+
+def test_a_damaged_file_is_bad_input(tmp_path: Path, site: Callable[..., Site]) -> None:
+    (tmp_path / "broken.onnx").write_bytes(b"not a protobuf")
+    with pytest.raises(BadInput, match="can't read"):
+        OnnxRuntime().open(Artifact("onnx", tmp_path / "broken.onnx"), DIGITS, site())
+
+
+def test_every_node_is_counted(artifacts: Callable[..., Artifact], site: Callable[..., Site]) -> None:
+    session = OnnxRuntime().open(artifacts("onnx"), DIGITS, site())
+    assert session.details["nodes"] == {"CPU": 10}
+    assert "fallbacks" not in session.details
+    session.close()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is an NVIDIA GPU")
+def test_asking_for_a_gpu_that_is_not_there_is_never_silent(
+    artifacts: Callable[..., Artifact], site: Callable[..., Site]
+) -> None:
+    with pytest.raises(Unsupported, match="NVIDIA"):
+        OnnxRuntime().open(artifacts("onnx"), DIGITS, site("cuda:0"))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")
+def test_nodes_that_stay_on_the_cpu_are_named(tmp_path: Path, site: Callable[..., Site]) -> None:
+    artifact = graph(
+        tmp_path,
+        [
+            helper.make_node("Relu", ["x"], ["positive"]),
+            helper.make_node("Det", ["positive"], ["y"]),
+        ],
+        [tensor("x", TensorProto.FLOAT, "n", 2, 2)],
+        [tensor("y", TensorProto.FLOAT, "n")],
+    )
+    session = OnnxRuntime().open(artifact, spec_of(TensorSpec("x", "float32", ("n", 2, 2))), site("cuda:0"))
+    assert session.details["nodes"] == {"CUDA": 1, "CPU": 1}
+    assert session.details["fallbacks"] == {"Det": 1}
+    session.close()
+    with pytest.raises(Unsupported, match="CUDA graph"):
+        OnnxRuntime.from_options({"cuda_graph": True}).open(
+            artifact, spec_of(TensorSpec("x", "float32", ("n", 2, 2))), site("cuda:0")
+        )
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")
+def test_results_are_whole_after_many_enqueued_runs(tmp_path: Path, site: Callable[..., Site]) -> None:
+    size = 4096
+    chain = [helper.make_node("MatMul", [f"x{index}", f"x{index}"], [f"x{index + 1}"]) for index in range(40)]
+    artifact = graph(
+        tmp_path, chain, [tensor("x0", TensorProto.FLOAT, size, size)], [tensor("x40", TensorProto.FLOAT, size, size)]
+    )
+    spec = spec_of(TensorSpec("x0", "float32", (size, size)))
+    session = OnnxRuntime().open(artifact, spec, site("cuda:0"))
+    session.bind({"x0": np.eye(size, dtype=np.float32)})
+    for _ in range(3):
+        session.run()
+    session.synchronize()
+    np.testing.assert_array_equal(session.fetch()[0], np.eye(size, dtype=np.float32))
+    session.close()

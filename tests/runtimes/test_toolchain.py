@@ -1,0 +1,37 @@
+"""What needs a compiler says so where there is none, with the line that installs it."""
+
+from __future__ import annotations
+
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from engine.runtimes import all_runtimes, toolchain
+from engine.steps.aot_compile import AotCompile
+
+COMPILING = [*(all_runtimes()[name] for name in ("torch-compile", "libtorch", "libtorch-aoti")), AotCompile]
+
+
+@pytest.mark.parametrize("plugin", COMPILING)
+def test_no_compiler(plugin: type, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    missing = plugin.missing()  # type: ignore[attr-defined]
+    assert "C++ compiler" in missing.reason
+    assert "apt-get install g++" in missing.hint
+
+
+def test_no_python_headers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sysconfig, "get_paths", lambda: {"include": tmp_path, "platinclude": tmp_path})
+    missing = all_runtimes()["torch-compile"].missing()
+    assert missing is not None
+    assert "Python.h" in missing.reason
+    assert "python3-dev" in missing.hint
+    assert all_runtimes()["libtorch"].missing() is None or toolchain.cpp_compiler() is None
+
+
+def test_what_runs_packages_needs_no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in ("eager", "torchscript", "aoti", "onnxruntime"):
+        assert all_runtimes()[name].missing() is None
