@@ -75,12 +75,16 @@ def build(folder: Path, model: Mapping[str, Any]) -> nn.Module:
     if architecture == PROGRAM:
         import torch
 
-        return torch.export.load(str(folder / CARRIED[0])).module()
+        module: nn.Module = torch.export.load(str(folder / CARRIED[0])).module()
+        for each in ("train", "eval"):  # a program's module refuses both; its graph has no training branches to switch
+            module.__dict__.pop(each, None)
+        return module
     if architecture == GRAPH:
         import onnx
         from onnx2torch import convert
 
-        return convert(onnx.load(str(folder / CARRIED[1])))
+        converted: nn.Module = convert(onnx.load(str(folder / CARRIED[1])))
+        return converted
     from engine import catalog
 
     return catalog.build(architecture, model.get("arguments", {}))

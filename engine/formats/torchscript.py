@@ -49,34 +49,44 @@ class TorchScript(Format):
 
 def load(path: Path) -> ScriptModule:
     """Load a script on the CPU in eval mode; raises BadInput when the file is damaged or needs more."""
-    import torch
-
-    import_operators()
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", category=FutureWarning, message=".*torch.jit.*")
-            warnings.filterwarnings("ignore", category=DeprecationWarning, message=".*torch.jit.*")
-            module = torch.jit.load(str(path), map_location="cpu")
-    except (RuntimeError, ValueError, UnicodeDecodeError, EOFError) as error:
-        text = str(error)
-        if "Unknown builtin op" in text or "Unknown type name" in text:
-            name = next((line for line in text.splitlines() if "Unknown" in line), text).strip()
-            raise BadInput(
-                f"This TorchScript file uses something that is not installed here: {name}",
-                "Install the package that registers it, or save the model without custom operators.",
-            ) from error
-        raise BadInput(
-            "This TorchScript file is damaged or incomplete.",
-            "Save it again with torch.jit.save and upload it again.",
-        ) from error
-    if "training" in dir(module):
+        module = opened(path)
+    except RuntimeError as error:
+        if "torchvision::" not in str(error):
+            raise explained(error) from error
+        import torchvision  # noqa: F401  registers the operators that detectors call
+
+        try:
+            module = opened(path)
+        except RuntimeError as again:
+            raise explained(again) from again
+    except (ValueError, UnicodeDecodeError, EOFError) as error:
+        raise explained(error) from error
+    if hasattr(module, "training"):
         module.eval()
     return module
 
 
-def import_operators() -> None:
-    """Register torchvision's operators, which detectors in TorchScript call."""
-    import contextlib
+def opened(path: Path) -> ScriptModule:
+    """`torch.jit.load` without the warning that it is old."""
+    import torch
 
-    with contextlib.suppress(ImportError):
-        import torchvision  # noqa: F401
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=FutureWarning, message=".*torch.jit.*")
+        warnings.filterwarnings("ignore", category=DeprecationWarning, message=".*torch.jit.*")
+        module: ScriptModule = torch.jit.load(str(path), map_location="cpu")
+        return module
+
+
+def explained(error: Exception) -> BadInput:
+    """Say what kept a script from loading."""
+    text = str(error)
+    unknown = next((line.strip() for line in text.splitlines() if "Unknown builtin op" in line), "")
+    if unknown or "Unknown type name" in text:
+        return BadInput(
+            f"This TorchScript file uses an operator that is not installed here: {unknown or 'a custom class'}",
+            "Install the package that registers it, or save the model without custom operators.",
+        )
+    return BadInput(
+        "This TorchScript file is damaged or incomplete.", "Save it again with torch.jit.save and upload it again."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
@@ -96,19 +97,15 @@ def wait(
 
 def finish(process: subprocess.Popen[bytes]) -> None:
     """Let a worker that has written its result leave; help it after a while."""
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(GRACE_S)
-    except subprocess.TimeoutExpired:
-        pass
     kill(process)
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
     """End a worker and everything it started."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 

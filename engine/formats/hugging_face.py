@@ -1,0 +1,62 @@
+"""A Hugging Face model folder: `config.json` and `model.safetensors`, with a tokenizer perhaps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.admission.archives import place
+from engine.artifact import Artifact
+from engine.errors import BadInput, RefusedFile
+from engine.formats.base import Format
+
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+
+
+@dataclass(frozen=True)
+class HuggingFace(Format):
+    """A transformers model as it lies in a repository; becomes a PyTorch module."""
+
+    name = "hugging-face"
+    title = "Hugging Face folder"
+    suffixes = (".zip",)
+    uploadable = True
+    requires = ("transformers",)
+
+    @classmethod
+    def recognise(cls, path: Path) -> bool:
+        if not path.is_dir() or not (path / "config.json").is_file():
+            return False
+        try:
+            config = json.loads((path / "config.json").read_text())
+        except ValueError:
+            return False
+        return isinstance(config, dict) and "model_type" in config
+
+    @classmethod
+    def admit(cls, path: Path, folder: Path, options: Mapping[str, Any]) -> Artifact:
+        from engine.admission.weights import fit_weights, read_weights
+
+        if (path / "model.safetensors.index.json").exists():
+            raise BadInput("The weights are split into several files.", "Save them with max_shard_size='20GB'.")
+        found = next((path / each for each in WEIGHTS if (path / each).is_file()), None)
+        if found is None:
+            raise BadInput("The folder has config.json but no model.safetensors.", "Add the weights to the zip.")
+        config = json.loads((path / "config.json").read_text())
+        if "auto_map" in config:
+            raise RefusedFile(
+                "This model brings its own Python code (auto_map), which is not run.",
+                "Upload it as TorchScript, ONNX or an exported program.",
+            )
+        architecture = (
+            options.get("architecture") or f"transformers.{(config.get('architectures') or ['AutoModel'])[0]}"
+        )
+        arguments = {"config": config, **options.get("arguments", {})}
+        weights = read_weights(found)
+        artifact = fit_weights(folder, architecture, arguments, weights)
+        if (path / "tokenizer.json").is_file():
+            place(path / "tokenizer.json", folder / "tokenizer.json")
+        return artifact

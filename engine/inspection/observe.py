@@ -1,0 +1,146 @@
+"""Run a model a few times to see what its files don't say: which sizes work, what shapes come out."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from engine.catalog.base import BATCH
+from engine.feeds import random_feeds
+from engine.spec import ModelSpec, TensorSpec
+
+Run = Callable[[dict[str, Any]], list[np.ndarray]]
+OTHER_SIZES = (128, 512, 64, 32, 256, 576, 28, 224, 16, 96, 299, 384, 640, 1024, 784, 8, 4, 1, 16000)
+ATTEMPTS = 60
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What running showed: inputs and sizes that work, and the outputs they give.
+
+    `error` is the last thing the model said when nothing worked; `guessed` names the sizes found by trying.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    sizes: dict[str, int]
+    outputs: tuple[TensorSpec, ...] = ()
+    guessed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    error: str = ""
+
+
+def observe(
+    run: Run,
+    inputs: Sequence[TensorSpec],
+    sizes: Mapping[str, int],
+    names: Sequence[str] = (),
+    *,
+    fixed: Sequence[str] = (),
+    names_dims: bool = True,
+) -> Observation:
+    """Find sizes that work and derive the outputs' shapes from what changes with what.
+
+    `fixed` names dimensions whose sizes are given and not to be searched. Batch sizes above 1 that
+    fail where 1 works make the batch a fixed dimension, with a note.
+    """
+    seen = Observation(tuple(inputs), dict(sizes))
+    error = try_run(run, seen, 2)
+    if error and not any(each.dynamic for each in inputs):
+        return replace(seen, error=error)
+    if error:
+        seen, error = search(run, seen, fixed, error)
+    if error:
+        return replace(seen, error=error)
+    return replace(seen, outputs=shapes_by_change(run, seen, names) if names_dims else ())
+
+
+def try_run(run: Run, seen: Observation, batch: int) -> str:
+    """Run once on seeded inputs; returns what went wrong in one line, or nothing."""
+    try:
+        run(feeds(seen, batch))
+    except Exception as error:  # whatever a model raises on inputs it does not take
+        return last_line(error)
+    return ""
+
+
+def search(run: Run, seen: Observation, fixed: Sequence[str], error: str) -> tuple[Observation, str]:
+    """Try other sizes, each at batch 2 and then at 1, until one works."""
+    for sizes in itertools.islice(other_sizes(seen.sizes, fixed), ATTEMPTS):
+        trial = replace(seen, sizes=sizes)
+        changed = tuple(name for name, size in sizes.items() if size != seen.sizes[name])
+        if not try_run(run, trial, 2):
+            return replace(trial, guessed=changed), ""
+        if not try_run(run, trial, 1):
+            return replace(without_batch(trial, run), guessed=changed), ""
+    return seen, error
+
+
+def other_sizes(sizes: dict[str, int], fixed: Sequence[str]) -> Iterator[dict[str, int]]:
+    """The given sizes, then each dimension alone, then all of them together, at other sizes."""
+    yield sizes
+    free = [each for each in sizes if each not in fixed]
+    for size in OTHER_SIZES:
+        if len(free) > 1:
+            yield {**sizes, **dict.fromkeys(free, size)}
+        for each in free:
+            yield {**sizes, each: size}
+
+
+def without_batch(seen: Observation, run: Run) -> Observation:
+    """The same with batch 1 fixed, because nothing larger works."""
+    if not any(BATCH in each.shape for each in seen.inputs):
+        return seen
+    inputs = tuple(replace(t, shape=tuple(1 if d == BATCH else d for d in t.shape)) for t in seen.inputs)
+    error = try_run(run, seen, 2)
+    note = f"The batch is declared dynamic, but only 1 works: {error[:200]}"
+    return replace(seen, inputs=inputs, notes=(*seen.notes, note))
+
+
+def shapes_by_change(run: Run, seen: Observation, names: Sequence[str]) -> tuple[TensorSpec, ...]:
+    """The outputs, with the name of an input's dimension wherever an output's follows it."""
+    base = run(feeds(seen, 2))
+    sizes = {BATCH: 2, **seen.sizes}
+    shapes: list[list[int | str]] = [list(each.shape) for each in base]
+    for dimension in dict.fromkeys(d for each in seen.inputs for d in each.dynamic):
+        changed = changed_run(run, seen, dimension, sizes[dimension])
+        if changed is None or len(changed[1]) != len(base):
+            continue
+        size, outputs = changed
+        for index, (before, after) in enumerate(zip(base, outputs, strict=True)):
+            if before.ndim != after.ndim:
+                continue
+            for axis, (one, other) in enumerate(zip(before.shape, after.shape, strict=True)):
+                if one != other:
+                    follows = one == sizes[dimension] and other == size
+                    shapes[index][axis] = dimension if follows else f"output{index}_dim{axis}"
+    return tuple(
+        TensorSpec(names[i] if i < len(names) else f"output{i}", base[i].dtype.name, tuple(shape))
+        for i, shape in enumerate(shapes)
+    )
+
+
+def changed_run(run: Run, seen: Observation, dimension: str, size: int) -> tuple[int, list[np.ndarray]] | None:
+    """The outputs with one dimension at another size that the model takes, or None."""
+    for other in (size + 1, size * 2, size // 2):
+        trial = seen if dimension == BATCH else replace(seen, sizes={**seen.sizes, dimension: other})
+        try:
+            return other, run(feeds(trial, other if dimension == BATCH else 2))
+        except Exception:  # this size is simply not one the model takes
+            continue
+    return None
+
+
+def feeds(seen: Observation, batch: int) -> dict[str, Any]:
+    """Seeded inputs at one batch size."""
+    spec = ModelSpec("probe", "", seen.inputs, (), sizes=seen.sizes)
+    return random_feeds(spec, batch, seed=0, sizes={BATCH: batch})
+
+
+def last_line(error: BaseException) -> str:
+    """The last line of a message, where PyTorch puts the point."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[-1] if lines else type(error).__name__)[:300]
