@@ -220,6 +220,25 @@ def latencies(document: ComparisonDocument) -> list[str]:
     return [each for each in LATENCIES if each in found]
 
 
+def layers(profile: dict[str, Any]) -> pd.DataFrame:
+    """Time per layer of a profile, or per kernel where the runtime has no layers: name, time_ms, kind, precision."""
+    for part in ("layers", "kernels"):
+        rows = [
+            {
+                "name": each.get("name", ""),
+                "time_ms": each.get("ms"),
+                "kind": each.get("kind", ""),
+                "precision": each.get("precision", ""),
+                "count": each.get("count", 1),
+            }
+            for each in profile.get(part) or ()
+            if each.get("ms") is not None
+        ]
+        if rows:
+            return pd.DataFrame(rows)
+    return pd.DataFrame(columns=["name", "time_ms", "kind", "precision", "count"])
+
+
 def sweep(document: ComparisonDocument) -> pd.DataFrame:
     """Throughput over batch sizes: one row for each variant and batch size of the sweep."""
     rows = []

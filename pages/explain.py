@@ -1,6 +1,52 @@
+"""The story of one variant: route, verdict, where the time goes, what was fused, what to try next."""
+
 import streamlit as st
 
+from engine.frames import at_batch, batch_sizes, latencies
 from pages import ui
+from pages.ui import badges, explain, lists
+from pages.ui.context import choose, chosen, document, frame
 
 ui.begin()
-st.title("explain")
+st.title("Explain")
+row = lists.pick_comparison()
+if row is None:
+    st.stop()
+found = document(row)
+by_id = {each.id: each for each in found.variants}
+ids = list(by_id)
+first, second = st.columns([3, 1], gap="medium", vertical_alignment="bottom")
+current = chosen("variant") if chosen("variant") in by_id else ids[0]
+picked = first.selectbox(
+    "Variant", ids, ids.index(current), format_func=lambda id: by_id[id].label, key=f"variant_{row.id}_{current}"
+)
+choose("variant", picked)
+sizes = [str(each) for each in batch_sizes(found)]
+with second:
+    size = int(
+        st.segmented_control("Batch size", sizes, default=sizes[0], key="batch", required=True, bind="query-params")
+        or sizes[0]
+    )
+variant = by_id[picked]
+result = next((each for each in variant.results if each.batch_size == size), None)
+kind = (latencies(found) or ["resident"])[0]
+rows = at_batch(frame(row, kind), size)
+line = rows[rows["variant"] == picked].iloc[0]
+
+with st.container(horizontal=True, vertical_alignment="center"):
+    badges.status(line["status"])
+    badges.origin_badge(row.origin, found.finished[:10])
+    st.badge(variant.precision.upper() or "Precision unknown", icon=":material/straighten:", color="gray")
+st.markdown(f"### {badges.plain(explain.verdict(line))}")
+explain.figures(line)
+explain.route(variant)
+if result is not None:
+    explain.advice(result)
+explain.time(row, variant, line)
+explain.fused(variant)
+if result is not None:
+    explain.hybrid(result)
+    explain.precision(result)
+    explain.stability(result, kind)
+explain.build(variant, result)
+explain.reproduce(variant)

@@ -64,7 +64,7 @@ with st.container(horizontal=True, vertical_alignment="center", border=True):
     with st.container(width="stretch", gap=None):
         skipped = f", {len(chosen) - len(ready)} will be skipped" if len(chosen) > len(ready) else ""
         st.markdown(f"**{len(ready)} variants** at batch {', '.join(map(str, asked.batch_sizes))}{skipped}")
-        st.caption(f"About {numbers.seconds(seconds)}, {basis}. It runs in the background and can be cancelled.")
+        st.caption(f"About {numbers.clock(seconds)}, {basis}. It runs in the background and can be cancelled.")
     name = st.text_input(
         "Name", f"{row.name}, {variants.PRESETS[preset].lower()}", key=f"name_{row.id}_{preset}", width=320
     )

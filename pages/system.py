@@ -1,6 +1,71 @@
+"""This machine: devices, what is installed, what is missing and how to get it."""
+
+import pandas as pd
 import streamlit as st
 
+from engine import __version__
 from pages import ui
+from pages.ui import badges, machine
+from pages.ui.context import settings
 
 ui.begin()
-st.title("system")
+st.title("System")
+found = machine.find_out()
+if found is None:
+    st.stop()
+if st.button("Look again", icon=":material/refresh:", key="look_again"):
+    machine.forget()
+    st.rerun()
+
+st.subheader("Devices")
+for device in found["devices"]:
+    with st.container(border=True, gap="xxsmall"):
+        st.markdown(f"**{badges.plain(machine.device_name(device))}**")
+        st.caption(badges.plain(machine.facts_text(device)))
+if found.get("no_gpu_reason"):
+    st.info(
+        f"No NVIDIA GPU: {badges.plain(found['no_gpu_reason'])} The start page has recorded GPU results.",
+        icon=":material/info:",
+    )
+
+for kind in ("runtimes", "steps", "formats"):
+    st.subheader(kind.capitalize())
+    rows = [
+        {
+            "Name": each.get("title") or name,
+            "State": "✓ Ready" if each["ready"] else "– Not here",
+            "Why not": each["reason"],
+            "What to do": each["hint"],
+            "Versions": ", ".join(f"{library} {version}" for library, version in each["versions"].items()),
+        }
+        for name, each in found[kind].items()
+    ]
+    st.dataframe(
+        pd.DataFrame(rows), hide_index=True, column_config={"Why not": st.column_config.TextColumn(width="large")}
+    )
+
+if found.get("broken_plugins"):
+    st.subheader("Plugins that could not be loaded")
+    for name, error in found["broken_plugins"].items():
+        st.error(f"{badges.plain(name)}: {badges.plain(error)}", icon=":material/extension_off:")
+
+left, right = st.columns(2, gap="large")
+with left:
+    st.subheader("Libraries")
+    libraries = [
+        {"Library": name, "Version": version or "not installed"} for name, version in found["libraries"].items()
+    ]
+    st.dataframe(pd.DataFrame(libraries), hide_index=True)
+with right:
+    st.subheader("Settings")
+    known = settings()
+    shown = {
+        "Optibench": __version__,
+        "Python": found.get("python", ""),
+        "Platform": found.get("platform", ""),
+        "Home folder": str(known.home),
+        "Sandbox": known.sandbox,
+        "Upload limit": f"{known.upload_limit_mb} MB",
+        **{name: str(value) for name, value in (found.get("tools") or {}).items()},
+    }
+    st.dataframe(pd.DataFrame(shown.items(), columns=["Setting", "Value"]), hide_index=True)

@@ -140,19 +140,21 @@ def gpu_document() -> ComparisonDocument:
         "layers": [
             {
                 "name": f"conv_{n} + relu_{n}",
-                "time_ms": 0.02 / (1 + n / 4),
-                "from": [f"conv_{n}", f"relu_{n}"],
+                "ms": 0.02 / (1 + n / 4),
+                "kind": "fused",
+                "origin": [f"conv_{n}", f"relu_{n}"],
                 "precision": "fp16",
             }
             for n in range(22)
         ],
-        "fusion": {"before": 126, "after": 58},
+        "layers_before": 126,
+        "layers_after": 58,
         "launches": 58,
         "busy_ms": 0.36,
     }
     launch_bound = {
-        "title": "Launch-bound",
-        "text": "Enqueueing takes 92% of the latency: the GPU waits for the host.",
+        "name": "launch-bound",
+        "finding": "Enqueueing takes 92% of the latency: the GPU waits for the host.",
         "advice": "Try cuda_graph=true or torch-compile.",
     }
     best = result(1, 0.401, 51.8, 0.8028, error=0.0021, precision="fp16")

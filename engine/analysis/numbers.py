@@ -38,6 +38,20 @@ def duration(milliseconds: float | None) -> str:
     return f"{significant(milliseconds)} ms"
 
 
+def clock(value: float | None) -> str:
+    """Write how long something takes or took, as people say it: 18 s, 2 min 5 s, 1 h 10 min."""
+    if value is None or not known(value):
+        return DASH
+    whole = round(value)
+    if whole < 1:
+        return "under 1 s"
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
 def seconds(value: float | None) -> str:
     """Write a time given in seconds."""
     return duration(value * 1000) if value is not None else DASH

@@ -46,15 +46,15 @@ def story(variant: VariantDocument) -> list[str]:
             lines.append(f"{where} is unstable: {result.unstable}")
         for found in result.diagnosis:
             lines.append(f"{where}: {diagnosis_text(found)}")
-    fusion = variant.profile.get("fusion") or {}
-    if fusion.get("before") and fusion.get("after"):
-        lines.append(f"Fused {fusion['before']} layers into {fusion['after']}.")
+    before, after = variant.profile.get("layers_before"), variant.profile.get("layers_after")
+    if before and after:
+        lines.append(f"Fused {before} layers into {after}.")
     return lines
 
 
 def diagnosis_text(found: dict[str, str]) -> str:
-    """One diagnosis as text: whatever it names first, then what to try."""
-    return " ".join(str(value) for value in found.values() if value)
+    """One diagnosis as text: what was found, then what to try."""
+    return f"{found.get('finding', '')} {found.get('advice', '')}".strip()
 
 
 def step_name(step: dict[str, object]) -> str:

@@ -260,5 +260,5 @@ def watch(comparison: str, revision: int) -> None:
     done = sum(each.stage == "done" for each in lines)
     left = [each.remaining_s for each in lines if each.remaining_s is not None]
     text = f"Measuring: {done} of {len(lines)} variants finished"
-    remaining = f", about {numbers.seconds(max(left))} left" if left else ""
+    remaining = f", about {numbers.clock(max(left))} left" if left else ""
     st.progress(sum(each.fraction for each in lines) / max(1, len(lines)), text=text + remaining)

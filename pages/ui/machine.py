@@ -92,3 +92,10 @@ def device_name(device: dict[str, Any]) -> str:
     """A device in a few words."""
     name = device.get("name") or device.get("gpu") or device.get("model") or device.get("cpu") or device["id"]
     return f"CPU · {name}" if device["id"] == "cpu" else f"GPU · {name}"
+
+
+def facts_text(device: dict[str, Any]) -> str:
+    """What else is known about a device, in one line."""
+    skipped = ("id", "kind", "name", "gpu", "model", "unread")
+    facts = {name: value for name, value in device.items() if name not in skipped and value not in (None, "", [], {})}
+    return " · ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items())

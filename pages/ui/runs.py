@@ -30,11 +30,11 @@ def overview(row: ComparisonRow, lines: list[VariantProgress]) -> None:
     done = sum(each.stage == "done" for each in lines)
     if not row.active:
         bad = [each for each in lines if each.status in BAD]
-        took = f" in {numbers.seconds(row.finished - row.started)}" if row.finished and row.started else ""
+        took = f" in {numbers.clock(row.finished - row.started)}" if row.finished and row.started else ""
         st.markdown(f"**{len(lines) - len(bad)} of {len(lines)} variants worked**{took}.")
         return
     left = [each.remaining_s for each in lines if each.remaining_s is not None]
-    remaining = f" · about {numbers.seconds(max(left))} left" if left else ""
+    remaining = f" · about {numbers.clock(max(left))} left" if left else ""
     fraction = sum(each.fraction for each in lines) / max(1, len(lines))
     st.progress(min(1.0, fraction), text=f"{done} of {len(lines)} variants finished{remaining}")
 
@@ -58,11 +58,11 @@ def variant_line(row: ComparisonRow, line: VariantProgress) -> None:
 
 def timing(line: VariantProgress) -> str:
     """Elapsed and remaining time."""
-    parts = [f"{numbers.seconds(line.elapsed_s)} so far" if line.status == "running" else ""]
+    parts = [f"{numbers.clock(line.elapsed_s)} so far" if line.status == "running" else ""]
     if line.status not in ("running", "queued") and line.elapsed_s:
-        parts.append(f"took {numbers.seconds(line.elapsed_s)}")
+        parts.append(f"took {numbers.clock(line.elapsed_s)}")
     if line.remaining_s is not None and line.status in ("running", "queued"):
-        parts.append(f"about {numbers.seconds(line.remaining_s)} left")
+        parts.append(f"about {numbers.clock(line.remaining_s)} left")
     return " · ".join(filter(None, parts))
 
 

@@ -1,0 +1,227 @@
+"""Pieces of the Explain page, from the verdict down to the command that repeats it."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from engine import schedule
+from engine.analysis import numbers
+from engine.document import Result, VariantDocument
+from engine.frames import layers
+from engine.plots import calls_chart, layer_chart
+from engine.plots.colours import STATUSES
+from engine.store import ComparisonRow
+from pages.ui import badges, charts
+from pages.ui.context import settings, store
+
+
+def verdict(line: pd.Series) -> str:
+    """One sentence: how it did against the baseline, or why it has no figures."""
+    if pd.isna(line["latency_ms"]):
+        if line["status"] in ("queued", "running"):
+            return f"{line['label']} is {line['status']}."
+        return f"{STATUSES[line['status']].word}. {line['reason']} {line['hint']}".strip()
+    latency = numbers.duration(line["latency_ms"])
+    if line["status"] == "suspect":
+        return f"Not to be trusted at {latency}: {line['reason']} {line['hint']}".strip()
+    if line["baseline"]:
+        return f"The baseline takes {latency} a call at batch {int(line['batch_size'])}."
+    ratio = numbers.ratio(line["speedup"], line["speedup_low"], line["speedup_high"], different=line["different"])
+    if ratio in ("no difference", "the same"):
+        return f"{latency} a call: {ratio} to the baseline."
+    return f"{latency} a call: {ratio} than the baseline."
+
+
+def figures(line: pd.Series) -> None:
+    """The main figures in a row."""
+    shown = [
+        ("Latency, median", numbers.duration(line["latency_ms"])),
+        ("Throughput", numbers.rate(line["throughput_per_s"])),
+        ("File on disk", numbers.size(line["file_bytes"])),
+        ("Agreement" if line["accuracy_kind"] == "agreement" else "Accuracy", numbers.percent(line["accuracy"])),
+        ("First call", numbers.seconds(none(line["first_call_s"]))),
+        ("Load", numbers.seconds(none(line["load_s"]))),
+    ]
+    for place, (label, value) in zip(st.columns(len(shown)), shown, strict=True):
+        place.metric(label, value)
+
+
+def none(value: float) -> float | None:
+    """A figure, or None where the frame holds NaN."""
+    return None if pd.isna(value) else float(value)
+
+
+def route(variant: VariantDocument) -> None:
+    """Every step really taken, and what each took."""
+    st.subheader("Route")
+    st.markdown(badges.plain(variant.route_text or "There is no route to this runtime."))
+    rows = [
+        {
+            "Step": str(each.get("step") or each.get("name") or ""),
+            "Took (s)": each.get("seconds"),
+            "From cache": bool(each.get("cached")),
+            "Warnings": "; ".join(map(str, each.get("warnings") or ())),
+        }
+        for each in variant.steps
+    ]
+    if rows:
+        st.dataframe(pd.DataFrame(rows), hide_index=True)
+    for each in variant.steps:
+        table = each.get("report")
+        if isinstance(table, list) and table:
+            with st.expander(f"Layer by layer: {each.get('step') or each.get('name')}"):
+                st.dataframe(pd.DataFrame(table), hide_index=True)
+
+
+def advice(result: Result) -> None:
+    """What stands out and what to try next."""
+    if not result.diagnosis and not result.unstable:
+        return
+    st.subheader("What stands out")
+    for each in result.diagnosis:
+        with st.container(border=True, gap="xxsmall"):
+            st.markdown(f"**{badges.plain(each.get('finding', ''))}**")
+            if each.get("advice"):
+                st.markdown(f":material/lightbulb: {badges.plain(each['advice'])}")
+    if result.unstable:
+        st.markdown(f":material/show_chart: Unstable: {badges.plain(result.unstable)}")
+
+
+def time(row: ComparisonRow, variant: VariantDocument, line: pd.Series) -> None:
+    """Where the time goes, from the profile; without one, a button that asks for it."""
+    st.subheader("Where the time goes")
+    if pd.notna(line["enqueue_ms"]) and pd.notna(line["latency_ms"]):
+        share = line["enqueue_ms"] / line["latency_ms"]
+        st.markdown(
+            f"Enqueueing takes {numbers.duration(line['enqueue_ms'])}, {numbers.percent(share, 2)} of the latency."
+        )
+    profile = variant.profile
+    found = layers(profile)
+    if found.empty:
+        no_profile(row, variant, line)
+        return
+    busy, launches = profile.get("busy_ms"), profile.get("launches")
+    facts = [
+        f"{numbers.duration(float(busy))} of device time" if busy else "",
+        f"{launches} launches" if launches else "",
+    ]
+    st.caption(" · ".join(filter(None, facts)))
+    charts.show(
+        layer_chart(found, family=variant.family, theme=charts.theme()), key="chart_layers", alt="Time per layer"
+    )
+    with st.expander("Every layer"):
+        st.dataframe(found, hide_index=True)
+
+
+def no_profile(row: ComparisonRow, variant: VariantDocument, line: pd.Series) -> None:
+    """Say that there is no profile, and offer to make one where that is possible."""
+    if row.origin != "measured":
+        st.caption("This variant was not profiled when it was recorded.")
+        return
+    if line["status"] not in ("ok", "suspect"):
+        st.caption("Only a variant that runs can be profiled.")
+        return
+    asked = any(each.profile for each in store().variants(row.id) if each.id == variant.id)
+    if asked and row.active:
+        watch_profile(row.id, row.revision)
+    elif st.button("Profile this variant", icon=":material/troubleshoot:", key="profile"):
+        store().request_profile(row.id, variant.id)
+        schedule.ensure_running(settings())
+        st.rerun()
+
+
+@st.fragment(run_every=1)
+def watch_profile(comparison: str, revision: int) -> None:
+    """Wait for the profile; run the page again when something new is there."""
+    now = store().comparison(comparison)
+    if now.revision != revision or not now.active:
+        st.rerun()
+    st.progress(0.0, text="Profiling: time per layer and kernel")
+
+
+def fused(variant: VariantDocument) -> None:
+    """Which original layers each fused one came from."""
+    before, after = variant.profile.get("layers_before"), variant.profile.get("layers_after")
+    groups = [each for each in variant.profile.get("layers") or () if len(each.get("origin") or ()) > 1]
+    if not groups and not (before and after):
+        return
+    st.subheader("What was fused")
+    if before and after:
+        st.markdown(f"**{before} layers became {after}.**")
+    table = [
+        {"Fused layer": each["name"], "From": ", ".join(each["origin"]), "Precision": each.get("precision", "")}
+        for each in groups
+    ]
+    if table:
+        st.dataframe(pd.DataFrame(table), hide_index=True)
+
+
+def hybrid(result: Result) -> None:
+    """What fell back to the CPU or to PyTorch."""
+    nodes, fallbacks = result.details.get("nodes"), result.details.get("fallbacks") or ()
+    partitions = result.details.get("partitions")
+    if not nodes and not fallbacks and not partitions:
+        return
+    st.subheader("What ran where")
+    if isinstance(nodes, dict):
+        st.markdown(", ".join(f"{count} nodes on {badges.plain(str(name))}" for name, count in nodes.items()) + ".")
+    if partitions:
+        st.markdown(f"{partitions} partitions.")
+    if fallbacks:
+        st.markdown(f"Fell back: {badges.plain(', '.join(map(str, fallbacks)))}.")
+
+
+def precision(result: Result) -> None:
+    """How far the outputs are from the original's, output by output."""
+    parity = result.parity
+    if parity is None:
+        return
+    st.subheader("Outputs against the original")
+    if parity.evidence == "random":
+        st.caption("Weak evidence: compared on seeded random inputs. A data set gives strong evidence.")
+    if parity.reason:
+        st.markdown(badges.plain(parity.reason))
+    table = {
+        "Relative error (L2)": f"{parity.relative_l2:.2e}" if parity.relative_l2 is not None else numbers.DASH,
+        "Allowed": f"{parity.tolerance:.0e}" if parity.tolerance is not None else numbers.DASH,
+        "Cosine": f"{parity.cosine:.6f}" if parity.cosine is not None else numbers.DASH,
+        "Signal to noise": f"{parity.snr_db:.1f} dB" if parity.snr_db is not None else numbers.DASH,
+        "Largest difference": f"{parity.max_abs:.2e}" if parity.max_abs is not None else numbers.DASH,
+        "Top-1 agreement": numbers.percent(parity.top1_agreement),
+        "Samples": f"{parity.samples}",
+    }
+    st.dataframe(pd.DataFrame([table]), hide_index=True)
+    if len(parity.outputs) > 1:
+        each = pd.DataFrame(
+            sorted(parity.outputs.items(), key=lambda item: -item[1]), columns=["Output", "Relative error"]
+        )
+        st.dataframe(
+            each, hide_index=True, column_config={"Relative error": st.column_config.NumberColumn(format="%.2e")}
+        )
+
+
+def stability(result: Result, kind: str) -> None:
+    """Every timed call."""
+    rounds = result.samples_ns.get(kind)
+    if not rounds:
+        return
+    with st.expander("Every timed call, in order"):
+        charts.show(calls_chart(rounds, theme=charts.theme()), key="chart_calls", alt="Latency of every timed call")
+
+
+def build(variant: VariantDocument, result: Result | None) -> None:
+    """What else the runtime and the build reported."""
+    details = dict(result.details) if result else {}
+    if not details:
+        return
+    with st.expander("What the runtime and the build reported"):
+        st.json(details, expanded=1)
+
+
+def reproduce(variant: VariantDocument) -> None:
+    """The recipe and the command."""
+    st.subheader("Repeat it")
+    st.code(variant.recipe, language=None)
+    if variant.reproduce:
+        st.code(variant.reproduce, language="bash", wrap_lines=True)
