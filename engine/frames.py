@@ -41,14 +41,14 @@ class Metric:
 
 
 METRICS: dict[str, Metric] = {
-    "file_bytes": Metric("file_bytes", "Size", "MB on disk", "lower", numbers.size, 1e-6),
-    "compressed_bytes": Metric("compressed_bytes", "Compressed size", "MB compressed", "lower", numbers.size, 1e-6),
-    "parameter_bytes": Metric("parameter_bytes", "Parameters", "MB of parameters", "lower", numbers.size, 1e-6),
-    "nonzero_bytes": Metric("nonzero_bytes", "Non-zero", "MB of non-zero parameters", "lower", numbers.size, 1e-6),
+    "file_bytes": Metric("file_bytes", "Size", "{unit} on disk", "lower", numbers.size, 1e-6),
+    "compressed_bytes": Metric("compressed_bytes", "Compressed size", "{unit} compressed", "lower", numbers.size, 1e-6),
+    "parameter_bytes": Metric("parameter_bytes", "Parameters", "{unit} of parameters", "lower", numbers.size, 1e-6),
+    "nonzero_bytes": Metric("nonzero_bytes", "Non-zero", "{unit} of non-zero parameters", "lower", numbers.size, 1e-6),
     "device_memory_bytes": Metric(
-        "device_memory_bytes", "Device memory", "MB at run time", "lower", numbers.size, 1e-6
+        "device_memory_bytes", "Device memory", "{unit} at run time", "lower", numbers.size, 1e-6
     ),
-    "host_memory_bytes": Metric("host_memory_bytes", "Host memory", "MB at run time", "lower", numbers.size, 1e-6),
+    "host_memory_bytes": Metric("host_memory_bytes", "Host memory", "{unit} at run time", "lower", numbers.size, 1e-6),
     "accuracy": Metric(
         "accuracy", "Accuracy", "% of samples", "higher", numbers.percent, 100.0, None, "accuracy_low", "accuracy_high"
     ),
@@ -59,6 +59,17 @@ METRICS: dict[str, Metric] = {
         "throughput_per_s", "Throughput", "samples/s", "higher", numbers.rate, 1.0, numbers.short_rate
     ),
 }
+
+
+def axis_of(metric: Metric, values: pd.Series) -> tuple[float, str]:
+    """What to multiply a metric by for its axis, and the unit to write there; sizes in KB, MB or GB."""
+    if "{unit}" not in metric.axis:
+        return metric.unit_scale, metric.axis
+    largest = float(values.max()) if values.notna().any() else 0.0
+    unit, factor = ("GB", 1e-9) if largest >= 2e9 else ("MB", 1e-6) if largest >= 1e6 else ("KB", 1e-3)
+    return factor, metric.axis.format(unit=unit)
+
+
 SIDE_BY_SIDE = ("file_bytes", "accuracy", "latency_ms", "throughput_per_s")
 
 
@@ -186,6 +197,18 @@ def empty_columns() -> list[str]:
     """The columns of a frame without rows."""
     nobody = VariantDocument("", "", "", ())
     return [*variant_facts(nobody, 0), *result_facts(Result(1, "queued"), "")]
+
+
+def machine(document: ComparisonDocument) -> str:
+    """What the figures were measured on, in a few words: the GPU's name, or the processor's and its cores."""
+    facts = document.environment
+    if document.workload.device.startswith("cuda") and facts.get("gpu"):
+        gpu = facts["gpu"]
+        return str(gpu.get("name", "NVIDIA GPU") if isinstance(gpu, dict) else gpu)
+    cpu = facts.get("cpu")
+    if isinstance(cpu, dict) and cpu.get("name"):
+        return f"{cpu['name']}, {facts.get('threads') or cpu.get('cores') or '?'} threads"
+    return str(cpu or document.workload.device)
 
 
 def at_batch(frame: pd.DataFrame, batch_size: int) -> pd.DataFrame:

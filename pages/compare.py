@@ -4,7 +4,7 @@ import streamlit as st
 
 from engine.analysis.choice import meets
 from engine.analysis.headline import cards, headline
-from engine.frames import LATENCIES, SIDE_BY_SIDE, at_batch, sort, sweep
+from engine.frames import LATENCIES, SIDE_BY_SIDE, at_batch, machine, sort, sweep
 from engine.plots import bar_chart, throughput_chart, tradeoff_chart
 from pages import ui
 from pages.ui import badges, charts, compare, lists
@@ -25,7 +25,7 @@ faded = set(rows.loc[~meets(rows, limits), "variant"])
 with st.container(horizontal=True):
     badges.state_badge(row.state)
     badges.origin_badge(row.origin, (found.finished or found.created)[:10])
-    st.badge(compare.machine(found), icon=":material/memory:", color="gray")
+    st.badge(machine(found), icon=":material/memory:", color="gray")
     st.badge(f"{LATENCIES[view.latency]} latency, batch {view.batch_size}", icon=":material/timer:", color="gray")
 st.markdown(f"### {badges.plain(headline(rows, limits))}")
 compare.card_row(cards(rows, limits))

@@ -35,11 +35,11 @@ MODEL = ModelSpec(
 )
 ENVIRONMENT: dict[str, Any] = {
     "device": "cuda:0",
-    "gpu": "NVIDIA H100 80GB HBM3",
-    "driver": "580.65.06",
+    "gpu": {"name": "NVIDIA H100 80GB HBM3", "driver": "580.65.06", "power_limit_w": 700},
     "cuda": "13.0",
     "python": "3.12.11",
-    "cpu": "Intel Xeon Platinum 8480C",
+    "cpu": {"name": "Intel Xeon Platinum 8480C", "cores": 8, "memory_bytes": 128_000_000_000},
+    "threads": 8,
     "libraries": {"torch": "2.11.0+cu130", "onnxruntime-gpu": "1.30.0", "tensorrt-rtx": "1.4.0.76"},
 }
 
@@ -216,9 +216,9 @@ def quick_document() -> ComparisonDocument:
         document,
         name="Digits, quick look",
         model=replace(MODEL, name="digits"),
-        workload=Workload(),
+        workload=Workload(dataset=""),
         variants=tuple(variants),
-        environment={"device": "cpu", "cpu": "2 cores"},
+        environment={"device": "cpu", "cpu": {"name": "AMD EPYC", "cores": 2}},
         origin="measured",
         dataset={},
     )

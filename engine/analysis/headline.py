@@ -50,6 +50,8 @@ def headline(frame: pd.DataFrame, constraints: Constraints | None = None) -> str
         return "No variant gave correct outputs and a latency, so there is no winner." + set_aside(frame)
     if base is None:
         return f"{best['label']} is the fastest at {numbers.duration(best['latency_ms'])}." + set_aside(frame)
+    if best["variant"] == base["variant"] and waiting(frame):
+        return f"The baseline, {base['label']}, takes {numbers.duration(base['latency_ms'])}; {waiting(frame)}."
     if best["variant"] == base["variant"]:
         return f"Nothing beats the baseline, {base['label']}, at {numbers.duration(base['latency_ms'])}." + set_aside(
             frame
@@ -60,13 +62,21 @@ def headline(frame: pd.DataFrame, constraints: Constraints | None = None) -> str
         )
     gain = numbers.ratio(best["speedup"], best["speedup_low"], best["speedup_high"])
     words = f"{best['label']} is {gain} than {base['label']}, {size_words(best, base)}{accuracy_words(best)}."
-    return words + one_round(frame) + set_aside(frame)
+    so_far = f"So far: {words}" if waiting(frame) else words
+    return so_far + one_round(frame) + set_aside(frame)
+
+
+def waiting(frame: pd.DataFrame) -> str:
+    """How many variants are still to be measured, or nothing."""
+    number = int(frame["status"].isin(["queued", "running"]).sum()) if len(frame) else 0
+    if not number:
+        return ""
+    return "1 variant is still to be measured" if number == 1 else f"{number} variants are still to be measured"
 
 
 def unfinished(frame: pd.DataFrame) -> str:
     """What to say when nothing has been measured."""
-    waiting = int(frame["status"].isin(["queued", "running"]).sum()) if len(frame) else 0
-    if waiting:
+    if waiting(frame):
         return "Nothing is measured yet; results appear here as they come."
     return "No variant could be measured; the table says why for each."
 
@@ -148,10 +158,12 @@ def card(title: str, icon: str, row: pd.Series | None, base: pd.Series | None, k
         "latency": numbers.duration(row["latency_ms"]),
         "size": numbers.size(row["file_bytes"]),
         "accuracy": numbers.percent(row["accuracy"]),
-        "balance": f"{numbers.duration(row['latency_ms'])} · {numbers.size(row['file_bytes'])}",
+        "balance": numbers.duration(row["latency_ms"]),
     }[kind]
     same = base is not None and row["variant"] == base["variant"]
     compared = "the baseline itself" if same else compare(row, base, kind)
+    if kind == "balance":
+        compared = f"{numbers.size(row['file_bytes'])}, {compared}"
     return Card(title, icon, str(row["variant"]), str(row["label"]), figure, compared, caveat(row, kind), help)
 
 

@@ -8,6 +8,7 @@ points take their place, because a bar's length would lie there.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from html import escape
 from typing import Any
 
@@ -16,7 +17,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from engine.analysis import numbers
-from engine.frames import METRICS, Metric
+from engine.frames import METRICS, Metric, axis_of
 from engine.plots.colours import BAD_TEXT, MUTED, STATUSES, TEXT, WARNING_TEXT, Theme, colour
 from engine.plots.hover import describe
 from engine.plots.theme import template
@@ -40,8 +41,9 @@ def bar_chart(
 
     Variants in `faded` (they fail a constraint) are pale. Each point's customdata is the variant's id.
     """
-    facts = METRICS[metric]
-    values = rows[metric] * facts.unit_scale
+    scale, axis = axis_of(METRICS[metric], rows[metric])
+    facts = replace(METRICS[metric], unit_scale=scale, axis=axis)
+    values = rows[metric] * scale
     zoomed = metric == "accuracy"
     log = not zoomed and spans_widely(values)
     points = log or zoomed

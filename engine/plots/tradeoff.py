@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from engine.analysis import numbers
 from engine.analysis.pareto import front
-from engine.frames import METRICS
+from engine.frames import METRICS, axis_of
 from engine.plots.bars import FADED, log_ticks, spans_widely, zoom
 from engine.plots.colours import MUTED, TEXT, Theme, colour, family_title
 from engine.plots.hover import describe
@@ -37,7 +37,8 @@ def tradeoff_chart(
     up, across = METRICS[against], METRICS["latency_ms"]
     log_x, log_y = spans_widely(rows["latency_ms"]), against != "accuracy" and spans_widely(rows[against])
     low, high = zoom(rows, up) if against == "accuracy" else (-np.inf, np.inf)
-    y = rows[against] * up.unit_scale
+    scale, unit = axis_of(up, rows[against])
+    y = rows[against] * scale
     shown = rows.assign(x=rows["latency_ms"], y=y.clip(low, high), outside=(y < low) | (y > high))
     figure = go.Figure()
     best = shown[front(shown, ["latency_ms", against])].sort_values("x")
@@ -59,7 +60,7 @@ def tradeoff_chart(
         height=HEIGHT,
         margin={"l": 8, "r": 16, "t": 60, "b": 48},
         xaxis={**axis_title(across.title, across.axis, "lower", log=log_x), **padded(shown["x"], log_x)},
-        yaxis={**axis_title(up.title, up.axis, up.better, log=log_y), **padded(shown["y"], log_y)},
+        yaxis={**axis_title(up.title, unit, up.better, log=log_y), **padded(shown["y"], log_y)},
     )
     return figure
 

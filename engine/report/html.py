@@ -13,7 +13,7 @@ from engine.analysis import numbers
 from engine.analysis.headline import Card, cards, headline
 from engine.analysis.speedup import compared
 from engine.document import ComparisonDocument
-from engine.frames import LATENCIES, LATENCY_HELP, SIDE_BY_SIDE, at_batch, batch_sizes, latencies, sort, sweep
+from engine.frames import LATENCIES, LATENCY_HELP, SIDE_BY_SIDE, at_batch, batch_sizes, latencies, machine, sort, sweep
 from engine.plots import bar_chart, throughput_chart, tradeoff_chart
 from engine.report.method import METHOD, environment_facts, workload_facts
 from engine.report.sections import facts_list, tag, variant_section
@@ -52,11 +52,10 @@ def opening(document: ComparisonDocument, frame: pd.DataFrame, kind: str) -> str
     model = document.model
     measured = frame[frame["latency_ms"].notna()]
     first = int(measured["batch_size"].min()) if len(measured) else document.workload.batch_sizes[0]
-    device = document.environment.get("gpu") or document.environment.get("cpu") or document.workload.device
     date = (document.finished or document.created)[:10]
     tags = [
         f"{document.origin.capitalize()} {date}".strip(),
-        str(device),
+        machine(document),
         f"{model.name}: {numbers.count(model.parameters)} parameters, {numbers.size(model.size_bytes)}",
         f"{len(document.variants)} variants",
     ]

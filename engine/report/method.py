@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.analysis import numbers
 from engine.document import ComparisonDocument
 
 METHOD: tuple[tuple[str, str], ...] = (
@@ -78,6 +79,8 @@ def environment_facts(environment: dict[str, object], prefix: str = "") -> list[
             facts.extend(environment_facts(value, f"{title} · "))
         elif isinstance(value, list | tuple):
             facts.append((title, ", ".join(map(str, value)) or "none"))
+        elif name.endswith("_bytes") and isinstance(value, int):
+            facts.append((title.removesuffix(" bytes"), numbers.size(value)))
         elif value not in (None, ""):
             facts.append((title, str(value)))
     return facts

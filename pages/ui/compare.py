@@ -39,12 +39,6 @@ class View:
     order: str
 
 
-def machine(document: ComparisonDocument) -> str:
-    """What the figures were measured on, in a few words."""
-    facts = document.environment
-    return str(facts.get("gpu") or facts.get("cpu") or document.workload.device)
-
-
 def controls(document: ComparisonDocument) -> View:
     """Batch size, latency, baseline and order; each is kept in the URL."""
     sizes = [str(each) for each in batch_sizes(document)]

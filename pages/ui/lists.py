@@ -30,9 +30,7 @@ def comparison_line(row: ComparisonRow) -> None:
     with st.container(horizontal=True, vertical_alignment="center", border=True):
         with st.container(width="stretch", gap=None):
             st.markdown(f"**{badges.plain(row.name)}**")
-            st.caption(
-                f"{badges.plain(row.spec.name)} · {row.variants} variants · {row.workload.device} · {when(row.created)}"
-            )
+            st.caption(f"{badges.plain(row.spec.name)} · {row.workload.device} · {when(row.created)}")
         badges.origin_badge(row.origin)
         badges.state_badge(row.state)
         label = "Follow" if row.active else "Compare"

@@ -11,6 +11,7 @@ from typing import Any
 
 import streamlit as st
 
+from engine.analysis import numbers
 from engine.errors import PhaseFailed
 from engine.settings import Settings
 from engine.worker.jobs import ProbeJob
@@ -98,4 +99,11 @@ def facts_text(device: dict[str, Any]) -> str:
     """What else is known about a device, in one line."""
     skipped = ("id", "kind", "name", "gpu", "model", "unread")
     facts = {name: value for name, value in device.items() if name not in skipped and value not in (None, "", [], {})}
-    return " · ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items())
+    return " · ".join(fact(name, value) for name, value in facts.items())
+
+
+def fact(name: str, value: Any) -> str:
+    """One fact in words; sizes are written as sizes."""
+    if name.endswith("_bytes"):
+        return f"{name.removesuffix('_bytes').replace('_', ' ')} {numbers.size(value)}"
+    return f"{name.replace('_', ' ')} {value}"

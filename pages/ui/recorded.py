@@ -9,6 +9,7 @@ import streamlit as st
 
 from engine import document as documents
 from engine.errors import BadInput
+from engine.frames import machine
 from pages.ui.context import store
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -33,9 +34,8 @@ def read(path: str, modified: float) -> Recording | None:
         found = documents.read(Path(path))
     except BadInput:
         return None
-    machine = str(found.environment.get("gpu") or found.environment.get("cpu") or found.workload.device)
     date = (found.finished or found.created)[:10]
-    return Recording(Path(path), found.name, machine, date, len(found.variants), found.workload.batch_sizes)
+    return Recording(Path(path), found.name, machine(found), date, len(found.variants), found.workload.batch_sizes)
 
 
 def recordings() -> list[Recording]:
