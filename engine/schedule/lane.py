@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
+from pathlib import Path
 
 import filelock
 
@@ -12,9 +13,10 @@ from engine.errors import OptibenchError
 from engine.schedule.locks import device_lock
 from engine.schedule.plan import wanted
 from engine.schedule.work import Work, environment_of, job_of, take
+from engine.settings import Settings
 from engine.store.phases import Wanted
 from engine.store.queue import Queue
-from engine.store.rows import ComparisonState, PhaseRow
+from engine.store.rows import ComparisonState, Kind, PhaseRow
 from engine.store.store import Store
 from engine.worker.launch import launch
 from engine.worker.protocol import Event, Outcome
@@ -83,6 +85,7 @@ class Lane:
         """Run a phase while holding its device; waits for other schedulers on this host."""
         job = job_of(work)
         waiting = False
+        began = time.monotonic()
         while True:
             try:
                 self.lock.acquire(timeout=CANCEL_CHECK_S, poll_interval=LOCK_POLL_S)
@@ -95,6 +98,8 @@ class Lane:
                     waiting = True
         try:
             settings, phase = self.store.settings, work.phase
+            if waiting:
+                self.queue.waited(phase, time.monotonic() - began)
             return launch(
                 job,
                 phase.folder,
@@ -102,7 +107,7 @@ class Lane:
                 on_event=Notes(self.queue, phase),
                 cancelled=Cancelled(self, phase),
                 environment=environment_of(work.workload),
-                writable=(settings.artifacts,),
+                writable=writable(settings, phase.kind),
                 readable=(settings.uploads, settings.datasets, settings.jobs, settings.architectures),
             )
         finally:
@@ -111,6 +116,13 @@ class Lane:
     def unwanted(self, phase: PhaseRow) -> bool:
         """Whether the user cancelled what this phase is for."""
         return self.queue.cancelled(phase.comparison_id, phase.variant_id)
+
+
+def writable(settings: Settings, kind: Kind) -> tuple[Path, ...]:
+    """What a phase may change besides its own folder: artifacts are built, compiler caches are used."""
+    if kind == "build":
+        return (settings.artifacts,)
+    return (settings.artifacts / "caches",) if kind in ("measure", "profile") else ()
 
 
 class Notes:

@@ -106,6 +106,7 @@ def new_phase(comparison_id: str, wanted: Wanted, owner: str, device: str, jobs:
         started=now,
         seconds=0.0,
         startup_s=0.0,
+        waited_s=0.0,
         value={},
     )
 
@@ -117,6 +118,11 @@ def renew(session: Session, owner: str) -> None:
         .where(schema.Phase.lease_owner == owner, schema.Phase.state == "running")
         .values(lease_until=time.time() + LEASE_S)
     )
+
+
+def waited(session: Session, id: str, seconds: float) -> None:
+    """Keep how long a phase waited for its device."""
+    session.execute(update(schema.Phase).where(schema.Phase.id == id).values(waited_s=seconds))
 
 
 def note(session: Session, id: str, fraction: float | None, text: str) -> None:
@@ -221,5 +227,6 @@ def phase_row(row: schema.Phase) -> PhaseRow:
         finished=row.finished,
         seconds=row.seconds,
         startup_s=row.startup_s,
+        waited_s=row.waited_s,
         value=dict(row.value),
     )

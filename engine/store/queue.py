@@ -60,6 +60,11 @@ class Queue:
         with self.store.write() as session:
             phases.note(session, phase.id, fraction, text)
 
+    def waited(self, phase: PhaseRow, seconds: float) -> None:
+        """Keep how long a phase waited for its device."""
+        with self.store.write() as session:
+            phases.waited(session, phase.id, seconds)
+
     def finish(self, phase: PhaseRow, taken: Taken) -> bool:
         """Keep everything a phase gave, at once; False and nothing kept when its lease was lost."""
         outcome = taken.outcome

@@ -114,6 +114,7 @@ class PhaseRow:
     finished: float | None
     seconds: float
     startup_s: float
+    waited_s: float
     value: dict[str, Any]
 
 

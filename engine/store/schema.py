@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, LargeBinary, MetaData, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-REVISION = "0001"
+REVISION = "0002"
 
 
 class Base(DeclarativeBase):
@@ -120,6 +120,7 @@ class Phase(Base):
     finished: Mapped[float | None]
     seconds: Mapped[float]
     startup_s: Mapped[float]
+    waited_s: Mapped[float] = mapped_column(server_default="0")
     value: Mapped[dict[str, Any]]
 
 

@@ -11,7 +11,7 @@ from engine.routes import describe
 from engine.runtimes import all_runtimes
 from engine.store.rows import ComparisonRow, PhaseRow, iso
 from engine.summary.results import Evidence, gather, results_of
-from engine.summary.speedups import with_speedups
+from engine.summary.speedups import with_diagnosis, with_speedups
 
 if TYPE_CHECKING:
     from engine.store.store import Store
@@ -24,13 +24,14 @@ def summarise(store: Store, id: str) -> ComparisonDocument:
     evidence = gather(state, store.measurements(id))
     profiles = {each.variant_id: each.value for each in store.profiles(id)}
     variants = tuple(variant_document(each, comparison, profiles.get(each.row.id, {})) for each in evidence)
+    surroundings = environment(evidence, comparison)
     return ComparisonDocument(
         schema=SCHEMA,
         name=comparison.name,
         model=comparison.spec,
         workload=comparison.workload,
-        environment=environment(evidence, comparison),
-        variants=with_speedups(variants, evidence, comparison),
+        environment=surroundings,
+        variants=with_diagnosis(with_speedups(variants, evidence, comparison), surroundings),
         created=iso(comparison.created),
         finished=iso(comparison.finished),
         command=comparison.command,
@@ -83,12 +84,13 @@ def environment(evidence: list[Evidence], comparison: ComparisonRow) -> dict[str
 
 
 def orchestration(comparison: ComparisonRow, phases: tuple[PhaseRow, ...]) -> dict[str, float]:
-    """Where the time went, in seconds: workers, their start-up, and what is left between them."""
+    """Where the time went, in seconds: workers, waiting for other comparisons, and what is left between them."""
     if comparison.started is None:
         return {}
     done = [each for each in phases if each.state == "done" and each.started >= comparison.started]
     wall = (comparison.finished or time.time()) - comparison.started
     workers = sum(each.seconds for each in done)
+    waited = sum(each.waited_s for each in done)
     by_kind = {f"{each.kind}_s": 0.0 for each in done}
     for each in done:
         by_kind[f"{each.kind}_s"] += each.seconds
@@ -96,6 +98,7 @@ def orchestration(comparison: ComparisonRow, phases: tuple[PhaseRow, ...]) -> di
         "wall_s": wall,
         "workers_s": workers,
         "startup_s": sum(each.startup_s for each in done),
-        "overhead_s": max(0.0, wall - workers),
+        "waited_s": waited,
+        "overhead_s": max(0.0, wall - workers - waited),
         **by_kind,
     }

@@ -1,13 +1,15 @@
-"""What depends on other variants: speed-ups, stability, paired accuracy, diagnosis."""
+"""What depends on other variants: speed-ups, stability, paired accuracy, and why a variant is slow."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from engine import stats
+from engine.analysis.diagnosis import diagnose
 from engine.document import Interval, Result, Speedup, VariantDocument
 from engine.formats import all_formats
 from engine.spec import Accuracy, Latency
@@ -29,6 +31,22 @@ def with_speedups(
         results = tuple(compared(each, document, mine, pairs, comparison) for each in document.results)
         finished.append(replace(document, results=results))
     return tuple(finished)
+
+
+def with_diagnosis(variants: Sequence[VariantDocument], environment: dict[str, Any]) -> tuple[VariantDocument, ...]:
+    """The variants with what stands out at each batch size."""
+    baseline = next((each for each in variants if each.baseline), None)
+    theirs = {each.batch_size: each for each in baseline.results} if baseline else {}
+    return tuple(
+        replace(
+            variant,
+            results=tuple(
+                replace(each, diagnosis=diagnose(each, variant, theirs.get(each.batch_size), environment))
+                for each in variant.results
+            ),
+        )
+        for variant in variants
+    )
 
 
 def compared(
