@@ -28,7 +28,8 @@ class InspectJob:
     """Admit an upload into `folder` and say what it is.
 
     `architecture` (`torchvision.resnet50`, ...) with `arguments` is needed for bare weights; with an
-    empty `path` it gives settled random weights. Value: {"spec": ModelSpec, "artifact": folder}.
+    empty `path` it gives settled random weights. `shapes` and `constants` are what the user knows
+    about inputs whose file does not tell. Value: {"spec": ModelSpec, "artifact": folder}.
     """
 
     phase: ClassVar[str] = "inspect"
@@ -38,6 +39,8 @@ class InspectJob:
     architecture: str = ""
     arguments: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    constants: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
