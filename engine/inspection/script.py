@@ -20,7 +20,13 @@ from engine.inspection.script_flow import control_flow, nodes
 from engine.inspection.script_inputs import script_candidates
 from engine.spec import ModelSpec, TensorSpec
 
-PLUMBING = ("prim::Constant", "prim::GetAttr", "prim::SetAttr", "prim::ListConstruct", "prim::TupleConstruct")
+PLUMBING: tuple[str, ...] = (
+    "prim::Constant",
+    "prim::GetAttr",
+    "prim::SetAttr",
+    "prim::ListConstruct",
+    "prim::TupleConstruct",
+)
 PLUMBING += ("prim::TupleUnpack", "prim::ListUnpack", "prim::NumToTensor", "prim::CallMethod", "prim::CallFunction")
 MANY_LAYERS, MANY_SEARCHES = 3000, 8
 
@@ -36,7 +42,7 @@ def inspect_script(artifact: Artifact, progress: Any) -> ModelSpec:
     graph = module.inlined_graph
     given = artifact.details.get("given", {})
     progress(0.4, "Looking for inputs it takes")
-    with torch.jit.optimized_execution(False):  # each new shape would be compiled otherwise
+    with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]  # each new shape would be compiled otherwise
         seen = find_inputs(module, graph, artifact.path, given)
         hidden = not seen.error and answers_differently(lambda: module_run(load(artifact.path), seen.inputs), seen)
     guessed = [f"input {each.name}" for each in seen.inputs if each.name not in given.get("shapes", {})]

@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from engine.errors import MissingDependency
 from engine.worker.jobs import Job
 from engine.worker.protocol import CANCEL, LOG, RESULT, Event, Outcome, read_events, read_result, write_job
-from engine.worker.sandbox import wrap
+from engine.worker.sandbox import cache_environment, mentioned, wrap
 
 GRACE_S = 5.0
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,18 +34,30 @@ def launch(
 ) -> Outcome:
     """Carry out one phase in a fresh process and wait for it.
 
-    The folder keeps job, events, log and result. `writable` and `readable` are what the sandbox
-    lets the worker see besides it. Never raises for anything the worker did.
+    The folder keeps job, events, log and result. The sandbox lets the worker write there, to the
+    folders the job names and to `writable`; `readable` is what it may see of a private /tmp besides.
+    Never raises for anything the worker did.
     """
     write_job(folder, job)
     arguments = [sys.executable, "-m", "engine.worker", str(folder)]
     command = shlex.join(["cd", str(ROOT)]) + " && " + shlex.join(arguments)
     began = time.monotonic()
+    outputs, inputs = mentioned(job)
+    try:
+        isolated = wrap(arguments, writable=(folder, *outputs, *writable), readable=(*inputs, *readable))
+    except MissingDependency as error:
+        return Outcome("failed", {}, error.reason, error.hint, command=command)
     with (folder / LOG).open("ab") as log:
         process = subprocess.Popen(
-            wrap(arguments, writable=(folder, *writable), readable=readable),
+            isolated,
             cwd=ROOT,
-            env={**os.environ, "OPTIBENCH_PARENT": str(os.getpid()), "PYTHONUNBUFFERED": "1", **(environment or {})},
+            env={
+                **cache_environment(),
+                **os.environ,
+                "OPTIBENCH_PARENT": str(os.getpid()),
+                "PYTHONUNBUFFERED": "1",
+                **(environment or {}),
+            },
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -17,7 +17,9 @@ def run(job: InspectJob, report: Reporter) -> dict[str, Any]:
     """Carry out the phase; the folder holds a whole artifact afterwards, or nothing."""
     report(0.0, "Checking the file")
     with admitted(job) as artifact:
-        spec = all_formats()[artifact.format].inspect(artifact, report)
+        given = {"shapes": job.shapes, "constants": job.constants}
+        told = replace(artifact, details={**artifact.details, "given": given})
+        spec = all_formats()[artifact.format].inspect(told, report)
         report(0.9, "Storing it")
     name = job.name or Path(job.path).stem or job.architecture
     spec = replace(spec, name=name, notes=(*artifact.details.get("notes", ()), *spec.notes))
