@@ -1,17 +1,19 @@
 """Why is it slow: what the measurements of one variant at one batch size say, and what to try.
 
-A pure function over stored results. It reads from `result.details` what runtimes report (`nodes`,
-`fallbacks`, `partitions`, `in_pytorch`, `cuda_graph`), from `environment` the GPU and what disturbed
-it, and from `variant.profile` kernels and roofline where the variant was profiled.
+A pure function over stored results. It reads from `result.details` what runtimes and sensors report
+(`nodes`, `fallbacks`, `partitions`, `in_pytorch`, `cuda_graph`, `throttle_reasons`), from
+`environment` the device and who else used it, and from `variant.profile` kernels and roofline where
+the variant was profiled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from engine.analysis.kernels import tensor_core_share
+from engine.analysis.roofline import roof_of
 from engine.document import LatencySummary, Result, VariantDocument
 
 LAUNCH_BOUND = 0.8
@@ -42,18 +44,23 @@ class Case:
         return device.startswith("cuda") or self.result.device_memory_bytes is not None
 
     @property
+    def gpu(self) -> Mapping[str, Any]:
+        found = self.environment.get("gpu")
+        return found if isinstance(found, Mapping) else {}
+
+    @property
     def launch_bound(self) -> bool:
         found = self.resident
         return bool(self.on_gpu and found and found.enqueue and found.enqueue >= LAUNCH_BOUND * found.p50)
 
 
-Findings = Iterator[tuple[str, str, str]]
+Findings = Iterator[tuple[str, str]]
 
 
 def diagnose(
     result: Result, variant: VariantDocument, baseline: Result | None, environment: dict[str, Any]
 ) -> tuple[dict[str, str], ...]:
-    """What stands out, most important first; each has `name`, `finding` and `advice`.
+    """What stands out, most important first; each has `finding` and `advice`.
 
     `baseline` is the baseline's result at the same batch size, or None. A result that was not
     measured has its own reason and gets no diagnosis.
@@ -61,9 +68,7 @@ def diagnose(
     if result.status not in MEASURED:
         return ()
     case = Case(result, variant, baseline, environment)
-    return tuple(
-        {"name": name, "finding": finding, "advice": advice} for rule in RULES for name, finding, advice in rule(case)
-    )
+    return tuple({"finding": finding, "advice": advice} for rule in RULES for finding, advice in rule(case))
 
 
 def wrong_outputs(case: Case) -> Findings:
@@ -76,10 +81,9 @@ def wrong_outputs(case: Case) -> Findings:
     if parity.precision in ("fp32", "tf32"):
         advice = "Compare the route's steps one by one: an export or a fused operator changed the computation."
     if not parity.finite:
-        yield "not-finite", f"The {precision} outputs hold NaN or infinity, so this variant can't be used.", advice
+        yield f"The {precision} outputs hold NaN or infinity, so this variant can't be used.", advice
     elif parity.relative_l2 is not None and parity.tolerance is not None:
         yield (
-            "drift",
             f"The outputs differ from the original's by {parity.relative_l2:.2g} (relative L2); {precision} may differ "
             f"by {parity.tolerance:.2g}.",
             advice,
@@ -93,7 +97,6 @@ def fell_back(case: Case) -> Findings:
     if case.on_gpu and on_cpu and len(nodes) > 1:
         kinds = ", ".join(list(case.result.details.get("fallbacks") or ())[:3])
         yield (
-            "cpu-fallback",
             f"{on_cpu} of {sum(nodes.values())} nodes run on the CPU{f' ({kinds})' if kinds else ''}, "
             "each with copies to and from the GPU.",
             "Replace or move these operators out of the model, or choose a precision that the GPU provider supports.",
@@ -103,7 +106,6 @@ def fell_back(case: Case) -> Findings:
         kinds = ", ".join(list(left)[:3])
         parts = case.result.details.get("partitions")
         yield (
-            "pytorch-fallback",
             f"{sum(left.values())} operators stayed in PyTorch ({kinds}); the rest is {parts} TensorRT "
             f"engine{'' if parts == 1 else 's'}.",
             "Export to ONNX and build one TensorRT engine, or rewrite these operators.",
@@ -118,9 +120,9 @@ def launch_bound(case: Case) -> Findings:
     share = min(1.0, found.enqueue / found.p50)
     finding = f"Launch-bound: {share:.0%} of the latency is the host issuing work, while the GPU waits."
     if case.result.details.get("cuda_graph"):
-        yield "launch-bound", finding, "It already runs as a CUDA graph: only a larger batch uses the GPU better."
+        yield finding, "It already runs as a CUDA graph: only a larger batch uses the GPU better."
     else:
-        yield "launch-bound", finding, "Turn on the CUDA graph, or compile the model (torch.compile, TensorRT)."
+        yield finding, "Turn on the CUDA graph, or compile the model (torch.compile, TensorRT)."
 
 
 def copies(case: Case) -> Findings:
@@ -128,7 +130,6 @@ def copies(case: Case) -> Findings:
     whole, found = case.result.latency_ms.get("end_to_end"), case.resident
     if case.on_gpu and whole and found and whole.p50 > COPIES_DOMINATE * found.p50:
         yield (
-            "copies",
             f"Copies dominate: {whole.p50 - found.p50:.3g} of {whole.p50:.3g} ms end to end move inputs and outputs.",
             "Preprocess on the GPU, send smaller types (uint8 images), and fetch only what is used.",
         )
@@ -140,7 +141,6 @@ def tensor_cores(case: Case) -> Findings:
         return
     if case.variant.precision == "fp32":
         yield (
-            "no-tensor-cores",
             "FP32 with TF32 off runs without tensor cores.",
             "Try TF32 (same file) or FP16; both use tensor cores and are judged by parity.",
         )
@@ -148,7 +148,6 @@ def tensor_cores(case: Case) -> Findings:
     share = tensor_core_share(case.variant.profile.get("kernels") or ())
     if share is not None and share < 0.5:
         yield (
-            "no-tensor-cores",
             f"Only {share:.0%} of the time in matrix products is spent in tensor-core kernels.",
             "Use channel counts and sequence lengths that are multiples of 8 (FP16) or 16 (INT8, FP8).",
         )
@@ -156,26 +155,21 @@ def tensor_cores(case: Case) -> Findings:
 
 def disturbed(case: Case) -> Findings:
     """The machine did not hold still."""
-    reasons = case.result.details.get("throttle_reasons") or case.environment.get("throttle_reasons") or ()
-    named = ", ".join(map(str, reasons))
+    named = ", ".join(map(str, case.result.details.get("throttle_reasons") or ()))
     if named:
         yield (
-            "throttled",
             f"The GPU lowered its clocks while this was measured ({named}).",
             "Check cooling and power limit, and measure again; compare only within one run.",
         )
     if case.result.unstable:
         yield (
-            "unstable",
             f"The timings were not stable: {case.result.unstable.rstrip('.')}.",
             "Close other programs and run the Full preset, which interleaves five rounds.",
         )
-    others = case.result.details.get("other_processes") or case.environment.get("other_processes") or ()
+    others = case.gpu.get("processes") or 0
     if others:
-        count = others if isinstance(others, int) else len(others)
         yield (
-            "shared-gpu",
-            f"{count} other process{'' if count == 1 else 'es'} used this GPU.",
+            f"{others} other process{'' if others == 1 else 'es'} used this GPU.",
             "Measure again when the GPU is free.",
         )
 
@@ -196,7 +190,6 @@ def small_batch(case: Case) -> Findings:
     ratio = (found.p50 / case.result.batch_size) / (best.latency_ms["resident"].p50 / best.batch_size)
     if ratio >= UNFILLED:
         yield (
-            "small-batch",
             f"Batch {case.result.batch_size} does not fill the GPU: a sample takes {ratio:.3g}× as long as at batch "
             f"{best.batch_size}.",
             "Batch requests together where the service allows it.",
@@ -212,13 +205,11 @@ def smaller_not_faster(case: Case) -> Findings:
     sizes, before = case.result.size_bytes, base.size_bytes
     if sizes and before and before.file and sizes.file < SHRANK * before.file and speedup < SAME_SPEED:
         yield (
-            "smaller-not-faster",
             f"The file is {sizes.file / before.file:.0%} of the original's; it runs at {speedup:.2f}× the baseline.",
             why_not_faster(case.variant),
         )
     elif sizes and before and "prune-magnitude" in case.variant.recipe and speedup < SAME_SPEED:
         yield (
-            "smaller-not-faster",
             f"Zeroed weights did not speed anything up ({speedup:.2f}× the baseline).",
             why_not_faster(case.variant),
         )
@@ -237,12 +228,10 @@ def why_not_faster(variant: VariantDocument) -> str:
 
 def far_from_roof(case: Case) -> Findings:
     """Far below what the device could do, where nothing else explains it."""
-    roof = (case.variant.profile.get("roofline") or {}).get("by_batch", {}).get(str(case.result.batch_size)) or {}
-    fraction = roof.get("fraction")
-    if fraction is not None and fraction < LOW_ROOF and not case.launch_bound:
+    roof = roof_of(case.result, case.variant)
+    if roof is not None and roof.fraction < LOW_ROOF and not case.launch_bound and case.on_gpu:
         yield (
-            "far-from-roof",
-            f"It reaches {fraction:.1%} of this device's limit for this model ({roof.get('bound', 'compute')}-bound).",
+            f"It reaches {roof.fraction:.1%} of this device's limit for this model ({roof.bound}-bound).",
             "Look at the layers that take the most time; many small ones are fused by a compiler or a larger batch.",
         )
 

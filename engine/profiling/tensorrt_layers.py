@@ -28,7 +28,7 @@ PRECISIONS = (
 def profile(session: Any) -> dict[str, Any]:
     """Layers with their origin, precision and median time; `session` has its inputs bound.
 
-    Value: {"layers", "fused", "layers_before", "layers_after", "busy_ms", "launches"}.
+    Layers that the profiler times under a name the inspector does not have are added without origin.
     """
     api = session.library.api
     inspector = session.engine.create_engine_inspector()
@@ -38,15 +38,13 @@ def profile(session: Any) -> dict[str, Any]:
     session.synchronize()  # kernels are compiled now
     times = time_layers(session, api)
     for layer in layers:
-        layer["ms"] = times.get(layer["name"])
-    before = session.details.get("network_layers")
+        layer["time_ms"] = times.pop(layer["name"], 0.0)
+    layers += [{**layer_row(name), "time_ms": ms} for name, ms in times.items()]
+    layers.sort(key=lambda layer: -layer["time_ms"])
     return {
         "layers": layers,
-        "fused": [each for each in layers if len(each["origin"]) > 1],
-        "layers_before": before,
-        "layers_after": len(layers) or session.engine.num_layers,
-        "busy_ms": sum(times.values()) or None,
-        "unnamed": {name: ms for name, ms in times.items() if name not in {each["name"] for each in layers}},
+        "busy_ms": sum(layer["time_ms"] for layer in layers),
+        "fusion": {"before": session.details.get("network_layers"), "after": session.engine.num_layers},
     }
 
 

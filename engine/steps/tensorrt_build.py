@@ -11,6 +11,7 @@ from typing import Any
 from engine.artifact import Artifact
 from engine.errors import BadInput, MissingDependency, OptibenchError, OutOfMemory, StepFailed, Unsupported
 from engine.plugin import option
+from engine.profiling.operations import work_details
 from engine.runtimes import tensorrt_library
 from engine.runtimes.tensorrt_library import Library
 from engine.runtimes.tensorrt_tensors import specs_by_input
@@ -104,6 +105,7 @@ class TensorRTBuild(Step):
             "precision": precision,
             "network_layers": network.num_layers,
             "output_names": [network.get_output(index).name for index in range(network.num_outputs)],
+            **work_details(source, context.spec),
             "built": datetime.now(UTC).isoformat(timespec="seconds"),
             **({"batch_size": static} if static else {"batch_range": list(context.batch_range)}),
         }

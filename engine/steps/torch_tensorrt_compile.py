@@ -9,6 +9,7 @@ from typing import Any
 from engine.artifact import Artifact
 from engine.errors import Unsupported
 from engine.plugin import option
+from engine.profiling.operations import work_details
 from engine.runtimes import torch_tensorrt_library as torch_tensorrt
 from engine.spec import ModelSpec
 from engine.steps.base import Context, Step
@@ -68,6 +69,7 @@ class CompileProgram(Step):
         except Exception as error:  # the compiler raises whatever its parts raise
             raise torch_tensorrt.explained(error, "compiling with Torch-TensorRT") from error
         report = torch_tensorrt.hybrid(torch_tensorrt.program_kinds(compiled.graph))
+        report |= work_details(source, context.spec)
         return source.derive("torch-tensorrt", path, **described(self.tf32, source, context, library), **report)
 
     def save(self, library: Any, compiled: Any, folder: Path, arguments: tuple[Any, ...], dynamic: Any) -> Path:

@@ -55,11 +55,22 @@ def bert_spec() -> ModelSpec:
 
 @pytest.fixture(scope="session")
 def bert_onnx(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    return bert(tmp_path_factory.mktemp("bert"), **BERT)
+
+
+@pytest.fixture(scope="session")
+def bert_layers(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """Two of BERT-base's twelve layers, with a small vocabulary, which changes no arithmetic."""
+    return bert(tmp_path_factory.mktemp("bert-layers"), vocab_size=64, num_hidden_layers=2)
+
+
+def bert(folder: Path, **settings: Any) -> Artifact:
+    """A BERT encoder with random weights as an ONNX graph of dynamic batch and length."""
     import torch
     from transformers import BertConfig, BertModel
 
     torch.manual_seed(0)
-    model = BertModel(BertConfig(**BERT), add_pooling_layer=False).eval()
+    model = BertModel(BertConfig(**settings), add_pooling_layer=False).eval()
 
     class ByPosition(torch.nn.Module):
         def __init__(self) -> None:
@@ -69,8 +80,8 @@ def bert_onnx(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
         def forward(self, input_ids: Any, attention_mask: Any) -> Any:
             return self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
 
-    path = tmp_path_factory.mktemp("bert") / "model.onnx"
     ids = torch.randint(0, 64, (2, 16))
+    path = folder / "model.onnx"
     export(ByPosition(), (ids, torch.ones_like(ids)), path, ["input_ids", "attention_mask"], ["hidden"], length=True)
     return Artifact("onnx", path)
 
