@@ -17,11 +17,13 @@ precision flag of the builder is ever set.
 from __future__ import annotations
 
 import functools
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.errors import MissingDependency
+from engine.measure.nvml import Gpu
 from engine.plugin import installed_version
 
 DISTRIBUTIONS = (
@@ -170,29 +172,31 @@ def says_out_of_memory(messages: list[str]) -> bool:
     return any(sign in text for sign in ("outofmemory", "insufficientmemory", "failedtoallocate", "cannotallocate"))
 
 
+def save_atomically(path: Path, content: bytes) -> None:
+    """Write a cache file that other processes may read at the same time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}")
+    partial.write_bytes(content)
+    partial.replace(path)
+
+
 @functools.cache
 def gpu_refusal(device: str) -> str | None:
     """Why TensorRT can't use this GPU, naming GPU, driver and compute capability; None when it can.
 
-    Asks the driver (NVML) only; says nothing where there is no driver, which is judged elsewhere.
+    Asks the driver only; says nothing where there is none, which is judged elsewhere.
     """
-    import pynvml
-
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
+    facts = gpu_facts(device)
+    if facts is None:
         return None
-    index = int(device.partition(":")[2] or 0)
-    try:
-        handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-        name = as_text(pynvml.nvmlDeviceGetName(handle))
-        capability = tuple(pynvml.nvmlDeviceGetCudaComputeCapability(handle))
-        driver = as_text(pynvml.nvmlSystemGetDriverVersion())
-    except pynvml.NVMLError as error:
-        return f"GPU {index} can't be asked: {error}"
-    finally:
-        pynvml.nvmlShutdown()
-    return judge_gpu(name, capability, driver, cuda_flavour())
+    capability = tuple(int(each) for each in str(facts["compute_capability"]).split("."))
+    return judge_gpu(str(facts["name"]), capability, str(facts["driver"]), cuda_flavour())
+
+
+def gpu_facts(device: str) -> dict[str, Any] | None:
+    """What the driver says about a GPU, or None where there is no driver or no such GPU."""
+    gpu = Gpu(device)
+    return gpu.facts() if gpu.handle is not None else None
 
 
 def judge_gpu(name: str, capability: tuple[int, ...], driver: str, flavour: str) -> str | None:
@@ -209,8 +213,3 @@ def judge_gpu(name: str, capability: tuple[int, ...], driver: str, flavour: str)
 def cuda_flavour() -> str:
     """`cu12` or `cu13`: the CUDA version of the installed library; the metapackages mean 13."""
     return "cu12" if any(installed_version(each) for each in DISTRIBUTIONS if "cu12" in each) else "cu13"
-
-
-def as_text(value: str | bytes) -> str:
-    """NVML's strings are bytes in old versions."""
-    return value.decode() if isinstance(value, bytes) else value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -193,16 +192,8 @@ class TensorRTSession(Session):
     def close(self) -> None:
         self.drop_graph()
         if self.runtime_cache is not None:
-            save_atomically(self.cache_path, bytes(self.runtime_cache.serialize()))
+            tensorrt_library.save_atomically(self.cache_path, bytes(self.runtime_cache.serialize()))
         self.context = self.engine = self.runtime = self.runtime_cache = None
         for each in self.buffers.values():
             each.close()
         self.stream.close()
-
-
-def save_atomically(path: Path, content: bytes) -> None:
-    """Write a cache file that other processes may read at the same time."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(content)
-    partial.replace(path)

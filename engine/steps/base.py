@@ -91,6 +91,9 @@ class Context(Protocol):
     def checkpoint(self) -> Path:
         """A folder that survives an interruption, for resumable training."""
 
+    def cache(self, name: str) -> Path:
+        """A folder that every build on this machine shares, for what only saves time (kernel timings)."""
+
     def cancelled(self) -> bool:
         """Whether the user asked to stop; long loops look at it and return what they have."""
 

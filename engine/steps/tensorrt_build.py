@@ -67,7 +67,8 @@ class TensorRTBuild(Step):
         config = builder.create_builder_config()
         self.configure(library, config)
         fit_shapes(builder, network, config, source, context)
-        timings = context.checkpoint() / f"tensorrt-{library.version}.timing"
+        gpu = str((tensorrt_library.gpu_facts(context.device) or {}).get("name", "gpu")).replace(" ", "-")
+        timings = context.cache("tensorrt") / f"{library.version}-{gpu}.timing"
         cache = library.load_timing_cache(config, timings) if self.timing_cache else None
         context.progress(0.1, f"{library.name} {library.version} is building {network.num_layers} layers")
         engine = builder.build_serialized_network(network, config)
@@ -76,7 +77,7 @@ class TensorRTBuild(Step):
         path = context.folder / ENGINE
         path.write_bytes(engine)
         if cache is not None:
-            timings.write_bytes(cache.serialize())
+            tensorrt_library.save_atomically(timings, bytes(cache.serialize()))
         for each in self.remarks(library):
             context.warn(each)
         return source.derive("tensorrt-engine", path, **self.facts(source, library, network, context))

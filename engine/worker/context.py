@@ -114,6 +114,11 @@ class BuildContext:
     def checkpoint(self) -> Path:
         return self.store.checkpoint(self.key)
 
+    def cache(self, name: str) -> Path:
+        folder = self.store.caches / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
     def cancelled(self) -> bool:
         return self.report.cancelled()
 

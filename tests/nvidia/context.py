@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from engine.artifact import Artifact
 from engine.data.prepared import Prepared
 from engine.errors import BadInput
 from engine.feeds import random_feeds
 from engine.spec import ModelSpec
+from engine.steps.base import Samples
 
 
 @dataclass
@@ -24,6 +26,7 @@ class GivenContext:
     batch_range: tuple[int, int, int] = (1, 4, 8)
     data: Prepared | None = None
     seed: int = 0
+    threads: int = 1
     warnings: list[str] = field(default_factory=list)
 
     def progress(self, fraction: float | None, text: str = "", **data: Any) -> None:
@@ -37,10 +40,20 @@ class GivenContext:
     ) -> dict[str, Any]:
         return random_feeds(self.spec, batch_size or self.static_batch or 2, self.seed if seed is None else seed, sizes)
 
-    def dataset(self, split: str) -> Prepared:
+    def dataset(self, split: Literal["train", "validation", "calibration"]) -> Samples:
         if self.data is None:
             raise BadInput("No data set.", "Choose one.")
-        return self.data.split(split)
+        samples: Any = self.data.split(split)
+        return samples  # type: ignore[no-any-return]
 
     def checkpoint(self) -> Path:
         return self.folder
+
+    def cache(self, name: str) -> Path:
+        return self.folder
+
+    def model(self, reference: str) -> Artifact:
+        raise BadInput("No teacher.", "Choose one.")
+
+    def cancelled(self) -> bool:
+        return False
