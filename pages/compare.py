@@ -1,5 +1,7 @@
 """Size, accuracy, latency and throughput of every variant, side by side."""
 
+from functools import partial
+
 import streamlit as st
 
 from engine.analysis.choice import meets
@@ -33,31 +35,25 @@ if row.active:
     compare.watch(row.id, row.revision)
 
 st.space("small")
-theme = charts.theme()
+theme, selected = charts.theme(), chosen("variant")
+state = (row.id, row.revision, view, theme, frozenset(faded), selected)
 for place, metric in zip(st.columns(4, gap="medium"), SIDE_BY_SIDE, strict=True):
-    agreement = metric == "accuracy" and bool((rows["accuracy_kind"] == "agreement").any())
+    title = compare.chart_title(rows, metric)
+    draw = partial(bar_chart, rows, metric, theme=theme, faded=faded, selected=selected, title=title)
     with place:
         charts.show(
-            bar_chart(
-                rows,
-                metric,
-                theme=theme,
-                faded=faded,
-                selected=chosen("variant"),
-                title="Agreement with the original" if agreement else "",
-            ),
+            charts.kept((metric, title, *state), draw),
             key=f"chart_{metric}",
-            alt=f"{metric} of each variant; the table below has the figures",
+            alt=f"{title} of each variant; the table below has the figures",
             selects=True,
         )
 st.caption(compare.legend(rows))
 
 st.subheader("Trade-off")
-axes = {"Accuracy": "accuracy", "File size": "file_bytes"}
-usable = [name for name, column in axes.items() if rows[column].notna().any()] or ["File size"]
-against = st.segmented_control("Latency against", usable, default=usable[0], key="against", required=True)
+against = compare.tradeoff_axis(rows)
+draw = partial(tradeoff_chart, rows, against, theme=theme, faded=faded, selected=selected)
 charts.show(
-    tradeoff_chart(rows, axes[against or usable[0]], theme=theme, faded=faded, selected=chosen("variant")),
+    charts.kept(("tradeoff", against, *state), draw),
     key="chart_tradeoff",
     alt="Latency of each variant against accuracy or size, with the Pareto front",
     selects=True,
@@ -66,8 +62,9 @@ charts.show(
 points = sweep(found)
 if not points.empty and points["batch_size"].nunique() > 1:
     st.subheader("Throughput over batch sizes")
+    draw = partial(throughput_chart, points, theme=theme)
     charts.show(
-        throughput_chart(points, theme=theme), key="chart_sweep", alt="Throughput of each variant by batch size"
+        charts.kept(("sweep", row.id, row.revision, theme), draw), key="chart_sweep", alt="Throughput by batch size"
     )
 
 st.subheader("All results")

@@ -53,9 +53,8 @@ def headline(frame: pd.DataFrame, constraints: Constraints | None = None) -> str
     if best["variant"] == base["variant"] and waiting(frame):
         return f"The baseline, {base['label']}, takes {numbers.duration(base['latency_ms'])}; {waiting(frame)}."
     if best["variant"] == base["variant"]:
-        return f"Nothing beats the baseline, {base['label']}, at {numbers.duration(base['latency_ms'])}." + set_aside(
-            frame
-        )
+        said = f"Nothing beats the baseline, {base['label']}, at {numbers.duration(base['latency_ms'])}."
+        return said + one_round(frame) + set_aside(frame)
     if best["different"] is False:
         return f"No variant is measurably faster than {base['label']}: no difference for {best['label']}." + set_aside(
             frame

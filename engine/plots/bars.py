@@ -48,29 +48,40 @@ def bar_chart(
     log = not zoomed and spans_widely(values)
     points = log or zoomed
     window = zoom(rows, facts) if zoomed else None
-    figure = go.Figure()
+    traces: list[go.Bar | go.Scatter] = []
+    annotations: list[dict[str, Any]] = []
     for position, (_, row) in enumerate(rows.iterrows()):
         value = values.iloc[position]
         pale = row["variant"] in faded
-        label_row(figure, row, facts, position, theme, pale=pale, bold=row["variant"] == selected)
+        annotations += row_labels(row, facts, position, theme, pale=pale, bold=row["variant"] == selected)
         if pd.isna(value):
             continue
         opacity = FADED if pale else 1.0
         if points:
-            figure.add_trace(point(row, facts, position, float(value), theme, opacity, window))
+            traces.append(point(row, facts, position, float(value), theme, opacity, window))
         else:
-            figure.add_trace(bar(row, facts, position, float(value), theme, opacity))
-    figure.update_layout(
-        template=template(theme),
-        title={"text": title or facts.title, "y": 0.99, "yanchor": "top", "yref": "container", "pad": {"t": 6}},
-        height=92 + ROW_HEIGHT * len(rows),
-        showlegend=False,
-        bargap=0,
-        margin={"l": 4, "r": 10, "t": 40, "b": 48},
-        yaxis={"visible": False, "range": [len(rows) - 0.4, -0.85], "fixedrange": True},
-        xaxis=x_axis(values, facts, log=log, window=window),
+            traces.append(bar(row, facts, position, float(value), theme, opacity))
+    # One call for everything: adding annotations one by one takes quadratic time in Plotly.
+    return go.Figure(
+        traces,
+        {
+            "template": template(theme),
+            "title": {
+                "text": title or facts.title,
+                "y": 0.99,
+                "yanchor": "top",
+                "yref": "container",
+                "pad": {"t": 6},
+            },
+            "height": 92 + ROW_HEIGHT * len(rows),
+            "showlegend": False,
+            "bargap": 0,
+            "margin": {"l": 4, "r": 10, "t": 40, "b": 48},
+            "yaxis": {"visible": False, "range": [len(rows) - 0.4, -0.85], "fixedrange": True},
+            "xaxis": x_axis(values, facts, log=log, window=window),
+            "annotations": annotations,
+        },
     )
-    return figure
 
 
 def spans_widely(values: pd.Series) -> bool:
@@ -187,28 +198,29 @@ def error_style(error: dict[str, Any] | None, theme: Theme) -> dict[str, Any] | 
     return {**error, "color": TEXT[theme]} if error else None
 
 
-def label_row(
-    figure: go.Figure, row: pd.Series, facts: Metric, position: int, theme: Theme, *, pale: bool, bold: bool
-) -> None:
-    """Write the variant's name on the left and its figure, or its status in words, on the right."""
+def row_labels(
+    row: pd.Series, facts: Metric, position: int, theme: Theme, *, pale: bool, bold: bool
+) -> list[dict[str, Any]]:
+    """The variant's name on the left and its figure, or its status in words, on the right."""
     suspect = row["status"] == "suspect"
     name = row["label"] if len(row["label"]) <= NAME_LENGTH else row["label"][: NAME_LENGTH - 1] + "…"
     name = escape(name)
     name = f"{name} · suspect" if suspect else f"<b>{name}</b>" if bold or row["baseline"] else name
     text, shade = figure_text(row, facts, theme)
-    for side, content, tint in (("left", name, shade if suspect else TEXT[theme]), ("right", text, shade)):
-        figure.add_annotation(
-            x=0 if side == "left" else 1,
-            xref="paper",
-            y=position - 0.32,
-            text=content,
-            showarrow=False,
-            xanchor=side,
-            yanchor="middle",
-            align=side,
-            font={"size": 12.5, "color": tint},
-            opacity=0.4 if pale else 1.0,
-        )
+    return [
+        {
+            "x": 0 if side == "left" else 1,
+            "xref": "paper",
+            "y": position - 0.32,
+            "text": content,
+            "showarrow": False,
+            "xanchor": side,
+            "yanchor": "middle",
+            "font": {"size": 12.5, "color": tint},
+            "opacity": 0.4 if pale else 1.0,
+        }
+        for side, content, tint in (("left", name, shade if suspect else TEXT[theme]), ("right", text, shade))
+    ]
 
 
 def figure_text(row: pd.Series, facts: Metric, theme: Theme) -> tuple[str, str]:

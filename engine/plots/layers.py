@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -39,26 +41,33 @@ def layer_chart(layers: pd.DataFrame, *, family: str, theme: Theme = "light", sh
             hovertemplate="<b>%{customdata}</b><br>%{x:.3g} ms<extra></extra>",
         )
     )
-    for position, (name, value) in enumerate(zip(names, values, strict=True)):
-        share = f"{numbers.duration(value)} · {numbers.percent(value / total, 2) if total else numbers.DASH}"
-        for side, text in (("left", name), ("right", share)):
-            figure.add_annotation(
-                x=0 if side == "left" else 1,
-                xref="paper",
-                y=position - 0.38,
-                text=text,
-                showarrow=False,
-                xanchor=side,
-                font={"size": 12, "color": TEXT[theme]},
-            )
+    annotations = [
+        {
+            "x": 0 if side == "left" else 1,
+            "xref": "paper",
+            "y": position - 0.38,
+            "text": text,
+            "showarrow": False,
+            "xanchor": side,
+            "font": {"size": 12, "color": TEXT[theme]},
+        }
+        for position, (name, value) in enumerate(zip(names, values, strict=True))
+        for side, text in (("left", escape(name)), ("right", share(value, total)))
+    ]
     figure.update_layout(
         template=template(theme),
         height=80 + 36 * len(values),
         yaxis={"visible": False, "range": [len(values) - 0.5, -0.9], "fixedrange": True},
         xaxis={"title": {"text": f"ms of {numbers.duration(total)} in all"}, "rangemode": "tozero", "fixedrange": True},
         margin={"l": 4, "r": 10, "t": 12, "b": 48},
+        annotations=annotations,
     )
     return figure
+
+
+def share(value: float, total: float) -> str:
+    """A time and its part of the whole."""
+    return f"{numbers.duration(value)} · {numbers.percent(value / total, 2) if total else numbers.DASH}"
 
 
 def shorten(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from html import escape
 
 import numpy as np
 import pandas as pd
@@ -40,29 +41,30 @@ def tradeoff_chart(
     scale, unit = axis_of(up, rows[against])
     y = rows[against] * scale
     shown = rows.assign(x=rows["latency_ms"], y=y.clip(low, high), outside=(y < low) | (y > high))
-    figure = go.Figure()
     best = shown[front(shown, ["latency_ms", against])].sort_values("x")
-    figure.add_trace(
-        go.Scatter(
-            x=best["x"],
-            y=best["y"],
-            mode="lines",
-            name="Pareto front: nothing is better at both",
-            line={"color": MUTED[theme], "width": 1.5, "dash": "dot"},
-            hoverinfo="skip",
-        )
+    line = go.Scatter(
+        x=best["x"],
+        y=best["y"],
+        mode="lines",
+        name="Pareto front: nothing is better at both",
+        line={"color": MUTED[theme], "width": 1.5, "dash": "dot"},
+        hoverinfo="skip",
     )
     positions = label_positions(shown, set(best["variant"]), log_x=log_x, log_y=log_y)
-    for legend, group in shown.groupby(legend_group(shown), sort=False):
-        figure.add_trace(family_trace(str(legend), group, positions, theme, faded, selected))
-    figure.update_layout(
-        template=template(theme),
-        height=HEIGHT,
-        margin={"l": 8, "r": 16, "t": 60, "b": 48},
-        xaxis={**axis_title(across.title, across.axis, "lower", log=log_x), **padded(shown["x"], log_x)},
-        yaxis={**axis_title(up.title, unit, up.better, log=log_y), **padded(shown["y"], log_y)},
+    traces = [
+        family_trace(str(legend), group, positions, theme, faded, selected)
+        for legend, group in shown.groupby(legend_group(shown), sort=False)
+    ]
+    return go.Figure(
+        [line, *traces],
+        {
+            "template": template(theme),
+            "height": HEIGHT,
+            "margin": {"l": 8, "r": 16, "t": 60, "b": 48},
+            "xaxis": {**axis_title(across.title, across.axis, "lower", log=log_x), **padded(shown["x"], log_x)},
+            "yaxis": {**axis_title(up.title, unit, up.better, log=log_y), **padded(shown["y"], log_y)},
+        },
     )
-    return figure
 
 
 def legend_group(rows: pd.DataFrame) -> pd.Series:
@@ -113,7 +115,8 @@ def symbol(row: pd.Series) -> str:
 
 def name_of(row: pd.Series) -> str:
     """The name at one point; off the axis it says where the point really is."""
-    return f"{row['label']} ({numbers.percent(row['accuracy'])})" if row["outside"] else str(row["label"])
+    label = escape(str(row["label"]))
+    return f"{label} ({numbers.percent(row['accuracy'])})" if row["outside"] else label
 
 
 def axis_title(title: str, unit: str, better: str, *, log: bool) -> dict[str, object]:

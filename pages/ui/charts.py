@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -30,6 +32,12 @@ def show(figure: go.Figure, key: str, alt: str, *, selects: bool = False) -> Non
         on_select=lambda: select(key),
         selection_mode="points",
     )
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def kept(key: tuple[object, ...], _draw: Callable[[], go.Figure]) -> go.Figure:
+    """A figure made once; `key` holds everything that it depends on. It is shared and must not be changed."""
+    return _draw()
 
 
 def select(key: str) -> None:

@@ -44,7 +44,11 @@ def controls(document: ComparisonDocument) -> View:
     sizes = [str(each) for each in batch_sizes(document)]
     kinds = latencies(document) or ["resident"]
     own = document.baseline
-    ids = {each.id: each.label for each in document.variants}
+    labels = [each.label for each in document.variants]
+    ids = {
+        each.id: each.label if labels.count(each.label) == 1 else f"{each.label} ({each.recipe})"
+        for each in document.variants
+    }
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         size = st.segmented_control(
             "Batch size", sizes, default=sizes[0], key="batch", required=True, bind="query-params"
@@ -109,6 +113,22 @@ def card_row(cards: list[Card]) -> None:
             st.markdown(f"**{badges.plain(card.label)}**{compared}")
             if card.note:
                 st.caption(badges.plain(card.note))
+
+
+def chart_title(rows: pd.DataFrame, metric: str) -> str:
+    """The title of one chart; agreement with the original is never called accuracy."""
+    agreement = metric == "accuracy" and bool((rows["accuracy_kind"] == "agreement").any())
+    return "Agreement with the original" if agreement else METRICS[metric].title
+
+
+def tradeoff_axis(rows: pd.DataFrame) -> str:
+    """What latency is drawn against: a metric that has figures."""
+    axes = {"Accuracy": "accuracy", "File size": "file_bytes"}
+    usable = [name for name, metric in axes.items() if rows[metric].notna().any()] or ["File size"]
+    picked = st.segmented_control(
+        "Latency against", usable, default=usable[0], key="against", required=True, bind="query-params"
+    )
+    return axes[picked or usable[0]]
 
 
 def legend(rows: pd.DataFrame) -> str:
