@@ -13,6 +13,11 @@ from rich.table import Table
 from engine.document import ComparisonDocument, LatencySummary, Result, VariantDocument
 from engine.store.rows import VariantProgress
 
+COLUMNS = ("Variant", "Batch", "Status", "Latency", "Speed-up", "Throughput", "File", "Error", "Accuracy")
+TEXTS = ("Variant", "Status")
+MINOR = ("Throughput", "Error", "File")
+WIDE, FILE_WIDTH = 120, 160
+
 
 class Display:
     """Progress on standard error, so that standard output holds the result alone."""
@@ -58,16 +63,20 @@ class Display:
 
     def show(self, document: ComparisonDocument) -> None:
         """Print the results as a table, and why something is not as it should be."""
+        console = Console(highlight=False)
+        if not console.is_terminal:
+            console = Console(highlight=False, width=FILE_WIDTH)
+        columns = [each for each in COLUMNS if console.width >= WIDE or each not in MINOR]
         table = Table(title=document.name, title_justify="left")
-        for name in ("Variant", "Batch", "Status", "Latency", "Speed-up", "Throughput", "File", "Error", "Accuracy"):
-            table.add_column(name, justify="left" if name in ("Variant", "Status") else "right")
+        for name in columns:
+            table.add_column(name, justify="left" if name in TEXTS else "right", no_wrap=name != "Variant")
         notes = []
         for variant in document.variants:
             for result in variant.results:
-                table.add_row(*row(variant, result))
+                cells = dict(zip(COLUMNS, row(variant, result), strict=True))
+                table.add_row(*(cells[name] for name in columns))
                 if result.reason:
                     notes.append(f"{variant.label}, batch {result.batch_size}: {result.reason} {result.hint}".rstrip())
-        console = Console(highlight=False)
         console.print(table)
         for each in dict.fromkeys(notes):
             console.print(each, markup=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from pathlib import Path
 
 import filelock
 
@@ -13,10 +12,9 @@ from engine.errors import OptibenchError
 from engine.schedule.locks import device_lock
 from engine.schedule.plan import wanted
 from engine.schedule.work import Work, environment_of, job_of, take
-from engine.settings import Settings
 from engine.store.phases import Wanted
 from engine.store.queue import Queue
-from engine.store.rows import ComparisonState, Kind, PhaseRow
+from engine.store.rows import ComparisonState, PhaseRow
 from engine.store.store import Store
 from engine.worker.launch import launch
 from engine.worker.protocol import Event, Outcome
@@ -97,7 +95,7 @@ class Lane:
                     self.queue.note(work.phase, None, "Waiting for another measurement on this machine")
                     waiting = True
         try:
-            settings, phase = self.store.settings, work.phase
+            phase = work.phase
             if waiting:
                 self.queue.waited(phase, time.monotonic() - began)
             return launch(
@@ -107,8 +105,6 @@ class Lane:
                 on_event=Notes(self.queue, phase),
                 cancelled=Cancelled(self, phase),
                 environment=environment_of(work.workload),
-                writable=writable(settings, phase.kind),
-                readable=(settings.uploads, settings.datasets, settings.jobs, settings.architectures),
             )
         finally:
             self.lock.release()
@@ -116,13 +112,6 @@ class Lane:
     def unwanted(self, phase: PhaseRow) -> bool:
         """Whether the user cancelled what this phase is for."""
         return self.queue.cancelled(phase.comparison_id, phase.variant_id)
-
-
-def writable(settings: Settings, kind: Kind) -> tuple[Path, ...]:
-    """What a phase may change besides its own folder: artifacts are built, compiler caches are used."""
-    if kind == "build":
-        return (settings.artifacts,)
-    return (settings.artifacts / "caches",) if kind in ("measure", "profile") else ()
 
 
 class Notes:
