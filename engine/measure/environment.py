@@ -37,7 +37,7 @@ def cpu_facts() -> dict[str, Any]:
 
 
 def environment(gpu: Gpu, device: str, libraries: dict[str, str], **settings: Any) -> dict[str, Any]:
-    """The surroundings of one measurement; `settings` are threads, pinned CPUs and the like."""
+    """The surroundings of one measurement; `settings` are threads, pinned CPUs, other processes on the GPU."""
     found: dict[str, Any] = {
         "device": device,
         "platform": platform.platform(),

@@ -73,6 +73,11 @@ class Gpu:
         found = self.read("processes", lambda nvml, handle: nvml.nvmlDeviceGetComputeRunningProcesses(handle))
         return None if found is None else {int(each.pid): int(each.usedGpuMemory or 0) for each in found}
 
+    def process_count(self) -> int | None:
+        """How many processes use the device; asked before this one does, it counts the others."""
+        found = self.processes()
+        return None if found is None else len(found)
+
     def memory_of(self, process_id: int) -> int | None:
         """Bytes one process uses on the device, or None when NVML does not list it."""
         return (self.processes() or {}).get(process_id) or None
@@ -141,14 +146,12 @@ class Gpu:
 
     def state(self) -> dict[str, Any]:
         """What changes while it works."""
-        others = {pid for pid in (self.processes() or {}) if pid != os.getpid()}
         return {
             "clocks_mhz": self.clocks_mhz(),
             "power_w": self.power_w(),
             "temperature_c": self.temperature_c(),
             "throttle_reasons": self.throttle_reasons(),
             "memory_used_bytes": self.memory_used(),
-            "processes": len(others) if "processes" not in self.missing and self.handle is not None else None,
         }
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from engine.artifact import Artifact
@@ -55,3 +58,17 @@ def open_session(
         seed=workload.seed,
     )
     return runtime.open(artifact, spec, site)
+
+
+@contextmanager
+def closing(session: Session) -> Iterator[Session]:
+    """Close a session at the end; an error while closing never hides the one that led there."""
+    try:
+        yield session
+    except BaseException:
+        try:
+            session.close()
+        except Exception:  # the GPU may be gone; the log has it, the first error is the one to tell
+            traceback.print_exc()
+        raise
+    session.close()

@@ -55,14 +55,15 @@ def drive(session: Session, spec: ModelSpec, sequence: Sequence[Mapping[str, Any
 
 
 def call_size(spec: ModelSpec, batch_size: int) -> int:
-    """How many samples one call holds at a batch size.
+    """How many samples one call holds at a batch size; one where the leading dimension is no batch.
 
     Raises Unsupported when the model's batch is fixed to another size.
     """
     if spec.batch_dimension:
         return batch_size
-    shaped = [each for each in spec.tensor_inputs if len(each.shape) >= 2]
-    fixed = int(shaped[0].shape[0]) if shaped else 1
+    state = {name for _, name in spec.state_pairs}
+    leads = [each.shape[0] for each in spec.tensor_inputs if len(each.shape) >= 2 and each.name not in state]
+    fixed = leads[0] if leads and isinstance(leads[0], int) else 1
     if batch_size != fixed:
         raise Unsupported(
             f"The model has a fixed batch of {fixed}, so it can't run at batch size {batch_size}.",

@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.artifact import Artifact
 from engine.measure import clock, memory, throughput
+from engine.measure.opening import closing
 from engine.measure.plain import plain
 from engine.measure.power import PowerMeter
 from engine.measure.sequence import Feeds, call_size
@@ -40,7 +41,7 @@ def measure_batch(bench: Bench, batch_size: int) -> Measurement:
     feeds = bench.feeds(batch_size)
     memory.forget_host_peak()
     session, load_s = bench.open(artifact, batch_size)
-    try:
+    with closing(session):
         session.bind(feeds)
         first_call_s = clock.first_call(session)
         clock.run_calls(session, workload.warmup_calls)
@@ -51,8 +52,6 @@ def measure_batch(bench: Bench, batch_size: int) -> Measurement:
         times = time_batch(bench, session, feeds, batch_size)
         watched = memory.measure(session, bench.gpu, bench.used_before) if "memory" in job.extras else None
         details = plain({**session.details, **bench.notes, **found.details, **times.power.details()})
-    finally:
-        session.close()
     details["precision"] = precision
     details["warm_up"] = dataclasses.asdict(times.warm_up)
     measurement = Measurement(

@@ -37,6 +37,7 @@ class Bench:
     threads: int
     pinned: list[int]
     used_before: int | None
+    other_processes: int | None
     data: Prepared | None
     import_s: float = 0.0
     notes: dict[str, Any] = field(default_factory=dict)
@@ -82,7 +83,8 @@ class Bench:
     def environment(self, libraries: dict[str, str]) -> dict[str, Any]:
         """Where this process runs, as kept with every measurement."""
         device = self.job.workload.device
-        return environment(self.gpu, device, libraries, threads=self.threads, pinned_cpus=self.pinned)
+        found = environment(self.gpu, device, libraries, threads=self.threads, pinned_cpus=self.pinned)
+        return {**found, "other_gpu_processes": self.other_processes} if self.gpu.handle is not None else found
 
     def stop_if_cancelled(self) -> None:
         """Raise PhaseFailed when the user asked to stop."""
@@ -111,6 +113,7 @@ def set_up(job: MeasureJob, report: Reporter) -> Bench:
         threads=threads,
         pinned=cores.pin(threads) if job.workload.device == "cpu" else [],
         used_before=gpu.memory_used(),
+        other_processes=gpu.process_count(),
         data=data,
         notes=notes,
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from engine.artifact import Artifact
 from engine.measure import clock, memory, throughput
 from engine.measure.inputs import verification_calls
+from engine.measure.opening import closing
 from engine.spec import Status, Throughput
 from engine.worker.bench import Bench
 
@@ -36,14 +37,12 @@ def sweep(
         bench.stop_if_cancelled()
         feeds = verification_calls(bench.spec, batch_size, 1, bench.job.workload.seed, None)[0]
         session, _ = bench.open(artifact, batch_size)
-        try:
+        with closing(session):
             session.bind(feeds)
             clock.run_calls(session, WARM_UP_CALLS)
             return throughput.saturate(
                 session, samples=batch_size, device=bench.job.workload.device, seconds=SECONDS, calls=CALLS
             )
-        finally:
-            session.close()
 
     def tell(point: Throughput) -> None:
         bench.report(None, f"Throughput at batch size {point.batch_size}: {point.samples_per_s:.3g} samples/s")

@@ -67,7 +67,7 @@ def check_parity(
     standard = Standard(
         precision=precision,
         samples=len(feeds) * batch_size,
-        evidence="random" if facts["evidence"] == "random" else "data",
+        evidence="data" if facts["dataset"] else "random",
         scores=scores_index(spec, expected.first),
         spread=max(batch["spread"]),
         own_agreement=batch["own_agreement"],

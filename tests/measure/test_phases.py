@@ -10,10 +10,14 @@ import numpy as np
 import pytest
 
 from engine import stats
-from engine.errors import Unsupported
+from engine.errors import OutOfMemory, Unsupported
 from engine.measure import reference_file
-from engine.spec import Measurement
+from engine.measure.opening import closing
+from engine.measure.sequence import call_size
+from engine.runtimes.ort_session import OrtSession
+from engine.spec import Measurement, ModelSpec
 from tests.measure import models
+from tests.measure.sessions import Sleeper
 
 Refer = Callable[..., dict[str, Any]]
 Bench = Callable[..., list[Measurement]]
@@ -81,6 +85,16 @@ def test_a_fixed_batch_runs_and_other_sizes_say_why_not(tmp_path: Path, refer: R
     assert four.status == "ok"
 
 
+def test_a_leading_dimension_that_is_no_batch_is_one_sample() -> None:
+    sequence = models.tensor("x", "frames", 8)
+    assert call_size(ModelSpec("s", "onnx", (sequence,), ()), 1) == 1
+    state = models.tensor("h", 2, 1, 8)
+    spec = ModelSpec("s", "onnx", (state, models.tensor("x", 3, 8)), (), state_pairs=(("hn", "h"),))
+    assert call_size(spec, 3) == 3
+    with pytest.raises(Unsupported):
+        call_size(spec, 2)
+
+
 def test_no_batch_that_fits_is_unsupported(tmp_path: Path, refer: Refer) -> None:
     with pytest.raises(Unsupported, match="fixed batch of 4"):
         refer(models.classifier(tmp_path / "m", batch=4), batch_sizes=(1, 2))
@@ -90,6 +104,43 @@ def test_a_batch_that_fails_does_not_stop_the_others(tmp_path: Path, bench: Benc
     found = bench(models.picky(tmp_path / "m"), batch_sizes=(1, 2, 4))
     assert [each.status for each in found] == ["failed", "ok", "failed"]
     assert "eshape" in found[0].reason
+
+
+def test_a_batch_that_the_original_can_not_take_is_skipped(tmp_path: Path, refer: Refer, bench: Bench) -> None:
+    made = models.picky(tmp_path / "m")
+    facts = refer(made, batch_sizes=(2, 4))
+    assert list(facts["batches"]) == ["2"]
+    assert "eshape" in facts["skipped"]["4"]
+    found = bench(made, batch_sizes=(2,))
+    assert found[0].parity is not None
+    assert found[0].parity.passed is True
+
+
+def test_running_out_of_memory_is_the_status_of_its_batch(
+    tmp_path: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = OrtSession.run
+
+    def run(session: OrtSession) -> None:
+        if session.values["x"].shape()[0] == 4:
+            raise OutOfMemory("The GPU's memory ran out.", "Try a smaller batch size.")
+        real(session)
+
+    monkeypatch.setattr(OrtSession, "run", run)
+    found = bench(models.classifier(tmp_path / "m"), batch_sizes=(1, 4, 2))
+    assert [each.status for each in found] == ["ok", "oom", "ok"]
+    assert found[1].hint == "Try a smaller batch size."
+
+
+def test_an_error_while_closing_hides_nothing() -> None:
+    class Gone(Sleeper):
+        def close(self) -> None:
+            raise RuntimeError("closing failed too")
+
+    with pytest.raises(OutOfMemory), closing(Gone()):
+        raise OutOfMemory("first")
+    with pytest.raises(RuntimeError, match="closing failed"), closing(Gone()):
+        pass
 
 
 def test_integer_inputs_stay_in_range(tmp_path: Path, refer: Refer, bench: Bench) -> None:
@@ -113,7 +164,6 @@ def test_ten_outputs_and_a_scalar(tmp_path: Path, refer: Refer, bench: Bench) ->
     assert len(found[1].parity.outputs) == 10
 
 
-@pytest.mark.xfail(reason="ONNX Runtime sessions keep the first call's output buffers")
 def test_shapes_that_depend_on_the_data(tmp_path: Path, refer: Refer, bench: Bench) -> None:
     made = models.detector(tmp_path / "m")
     refer(made)

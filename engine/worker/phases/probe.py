@@ -67,7 +67,13 @@ def gpu_devices() -> tuple[list[dict[str, Any]], str]:
     found = []
     for ordinal in range(count):
         gpu = Gpu(f"cuda:{ordinal}")
-        facts = {"id": f"cuda:{ordinal}", "kind": "cuda", **gpu.facts(), **gpu.state()}
+        facts = {
+            "id": f"cuda:{ordinal}",
+            "kind": "cuda",
+            **gpu.facts(),
+            **gpu.state(),
+            "processes": gpu.process_count(),
+        }
         if gpu.handle is not None:
             found.append({**facts, "unread": dict(gpu.missing)})
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +12,18 @@ import numpy as np
 
 from engine.artifact import Artifact, read_manifest
 from engine.data.prepared import Prepared, load
-from engine.errors import BadInput, Unsupported
+from engine.errors import BadInput, OptibenchError, Unsupported
 from engine.formats import all_formats
 from engine.measure import accuracy, reference_file
 from engine.measure.cores import threads_for
 from engine.measure.inputs import verification_calls
-from engine.measure.opening import open_session, runtime_for
+from engine.measure.opening import closing, open_session, runtime_for
 from engine.measure.outputs import is_constant, joined
 from engine.measure.scores import agreement, scores_index
 from engine.measure.sequence import Feeds, Outputs, drive, output_names
 from engine.runtimes.base import Session
 from engine.spec import ModelSpec, Use
+from engine.worker.__main__ import first_line
 from engine.worker.jobs import ReferenceJob
 from engine.worker.protocol import Reporter
 
@@ -61,18 +63,21 @@ def run(job: ReferenceJob, report: Reporter) -> dict[str, Any]:
 
     arrays: dict[str, np.ndarray] = {}
     facts: dict[str, Any] = {"batches": {}, "skipped": {}}
+    first_error: Exception | None = None
     for number, batch_size in enumerate(job.workload.batch_sizes):
         report(number / len(job.workload.batch_sizes), f"Reference at batch size {batch_size}")
         try:
             calls = verification_calls(spec, batch_size, job.workload.verify_samples, job.workload.seed, data)
-        except Unsupported as error:
-            facts["skipped"][str(batch_size)] = str(error)
+            found = twice(opened, spec, batch_size, calls)
+        except Exception as error:  # a batch that the model can't take is told, and the others go on
+            first_error = first_error or error
+            traceback.print_exception(error)
+            facts["skipped"][str(batch_size)] = str(error) if isinstance(error, OptibenchError) else first_line(error)
             continue
-        found = twice(opened, spec, batch_size, calls)
         arrays |= reference_file.batch_arrays(batch_size, found.feeds, found.outputs)
         facts["batches"][str(batch_size)] = batch_facts(spec, found)
-    if not arrays:
-        raise Unsupported(first_reason(facts["skipped"]))
+    if not facts["batches"]:
+        raise first_error or BadInput("The workload has no batch size.", "Choose at least one.")
     if data is not None:
         report(0.95, "Reference on the test data")
         facts |= judge_data(opened, job, spec, data, arrays, facts)
@@ -91,20 +96,12 @@ def reference_use(artifact: Artifact) -> Use:
     return found.reference
 
 
-def first_reason(skipped: dict[str, str]) -> str:
-    """Why no batch size could be run."""
-    return next(iter(skipped.values()), "There is no batch size to run.")
-
-
 def twice(opened: Callable[[int], Session], spec: ModelSpec, batch_size: int, calls: list[Feeds]) -> Reference:
     """Run the same calls two times, each as if freshly loaded."""
-    session = opened(batch_size)
-    try:
+    with closing(opened(batch_size)) as session:
         outputs, feeds = drive(session, spec, calls)
         session.reset()
         again, _ = drive(session, spec, calls)
-    finally:
-        session.close()
     spread = [own_spread(mine, theirs) for mine, theirs in zip(outputs.calls, again.calls, strict=True)]
     index = scores_index(spec, outputs.first)
     own = None
@@ -152,16 +149,14 @@ def judge_data(
     largest = max(int(each) for each in facts["batches"])
     if facts["batches"][str(largest)]["scores"] is None:
         return {"accuracy_reason": "The model has no class scores, so accuracy means nothing for it."}
-    session = opened(largest)
     try:
-        scored = accuracy.score(session, spec, largest, data, seed=job.workload.seed)
+        with closing(opened(largest)) as session:
+            scored = accuracy.score(session, spec, largest, data, seed=job.workload.seed)
         arrays[reference_file.PREDICTIONS] = accuracy.predictions(scored, len(data))
         if data.labels is not None:
             accuracy.check_labels(data.labels, scored.scores)
     except BadInput as error:
         return {"accuracy_reason": str(error)}
-    finally:
-        session.close()
     return {}
 
 
