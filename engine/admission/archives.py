@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import zipfile
 from pathlib import Path, PurePosixPath
@@ -26,12 +25,9 @@ def members(path: Path) -> list[str]:
 
 
 def place(source: Path, target: Path) -> Path:
-    """Copy one file into the artifact's folder; a hard link is enough where the disk allows it."""
+    """Copy one file into the artifact's folder; never a link, because the source may change."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
+    shutil.copyfile(source, target)
     return target
 
 

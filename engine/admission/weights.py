@@ -97,7 +97,7 @@ def fit_weights(folder: Path, architecture: str, arguments: Mapping[str, Any], w
     expected = dict(module.state_dict())
     tensors, notes = rename(weights.tensors, expected)
     tensors, more = complete(tensors, expected, module)
-    complain(architecture, tensors, expected)
+    complain(architecture, tensors, expected, configured=bool(arguments))
     torch_module.adopt_precision(module, {key: each for key, each in tensors.items() if each.is_floating_point()})
     module.load_state_dict(tensors)
     torch_module.write(folder / "model", architecture, arguments, module.state_dict())
@@ -160,7 +160,7 @@ def tied_names(module: nn.Module) -> dict[str, tuple[str, ...]]:
     return {name: tuple(each for each in group if each != name) for group in groups.values() for name in group}
 
 
-def complain(architecture: str, tensors: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+def complain(architecture: str, tensors: Mapping[str, Any], expected: Mapping[str, Any], *, configured: bool) -> None:
     """Raise BadInput when names or shapes differ, naming the first few."""
     missing = [each for each in expected if each not in tensors]
     surplus = [each for each in tensors if each not in expected]
@@ -176,7 +176,10 @@ def complain(architecture: str, tensors: Mapping[str, Any], expected: Mapping[st
         for names, what in ((missing, "missing"), (surplus, "unexpected"), (wrong, "of another shape"))
         if names
     ]
-    raise BadInput(f"The weights do not fit {architecture}: {'; '.join(parts)}.", advice(missing, surplus, wrong))
+    hint = advice(missing, surplus, wrong)
+    if architecture.startswith("transformers.") and not configured:
+        hint = "Zip the weights together with their config.json and upload the zip."
+    raise BadInput(f"The weights do not fit {architecture}: {'; '.join(parts)}.", hint)
 
 
 def advice(missing: list[str], surplus: list[str], wrong: list[str]) -> str:

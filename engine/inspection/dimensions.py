@@ -18,11 +18,11 @@ IMAGE_CHANNELS = (1, 3, 4)
 
 @dataclass(frozen=True)
 class Raw:
-    """An input or output as its file declares it; None is a dimension without a name."""
+    """An input or output as its file declares it; None is a dimension without a name, or a shape that is not given."""
 
     name: str
     dtype: str
-    dims: tuple[Dimension, ...]
+    dims: tuple[Dimension, ...] | None
 
 
 def clean(dimension: Dimension) -> Dimension:
@@ -36,12 +36,12 @@ def clean(dimension: Dimension) -> Dimension:
 
 def name_inputs(raw: Sequence[Raw]) -> tuple[TensorSpec, ...]:
     """Inputs with every dimension a size or a name; the batch is called `batch` wherever it stands."""
-    cleaned = [replace(each, dims=tuple(clean(d) for d in each.dims)) for each in raw]
+    cleaned = [replace(each, dims=tuple(clean(d) for d in each.dims or ())) for each in raw]
     aliases = batch_names(cleaned)
     named = []
     for each in cleaned:
         shape: list[int | str] = []
-        for index, dimension in enumerate(each.dims):
+        for index, dimension in enumerate(each.dims or ()):
             if isinstance(dimension, str):
                 shape.append(BATCH if dimension in aliases else dimension)
             elif dimension is None:
@@ -55,7 +55,7 @@ def name_inputs(raw: Sequence[Raw]) -> tuple[TensorSpec, ...]:
 def batch_names(inputs: Sequence[Raw]) -> set[str]:
     """The declared names that stand for the batch: those that say so, and those that lead every input."""
     leading = [each.dims[0] for each in inputs if each.dims and isinstance(each.dims[0], str)]
-    said = {d for each in inputs for d in each.dims if isinstance(d, str) and SAYS_BATCH.search(d)}
+    said = {d for each in inputs for d in each.dims or () if isinstance(d, str) and SAYS_BATCH.search(d)}
     if said:
         return said
     return {each for each in leading if not NOT_A_BATCH.search(each)}
@@ -63,7 +63,7 @@ def batch_names(inputs: Sequence[Raw]) -> set[str]:
 
 def name_of(tensor: Raw, index: int) -> str:
     """A name for a dimension that has none, from its place."""
-    dims = tensor.dims
+    dims = tensor.dims or ()
     if index == 0:
         return BATCH
     if len(dims) == 4:

@@ -53,7 +53,8 @@ def is_image(inputs: Sequence[TensorSpec]) -> bool:
 
 def is_text(inputs: Sequence[TensorSpec]) -> bool:
     """Whether the first input is a list of token numbers."""
-    return bool(inputs) and inputs[0].dtype in ("int64", "int32") and len(inputs[0].shape) == 2
+    first = inputs[0] if inputs else None
+    return first is not None and first.dtype in ("int64", "int32") and len(first.shape) == 2 and first.high != 256
 
 
 def image_layout(tensor: TensorSpec) -> tuple[int | str, int | str, int | str] | None:

@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.admission.onnx_files import broken_rule
 from engine.artifact import Artifact
 from engine.catalog.base import BATCH
 from engine.errors import BadInput, Unsupported
 from engine.inspection.dimensions import Raw, clean, default_sizes, name_inputs
 from engine.inspection.facts import assemble
 from engine.inspection.observe import Observation, Run, last_line, observe
-from engine.inspection.onnx_values import all_readers, state_pairs, with_range
+from engine.inspection.onnx_values import all_readers, shapes_met, state_pairs, with_range
 from engine.spec import ModelSpec, TensorSpec
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto
 
+DATA_DEPENDENT = {"NonMaxSuppression", "NonZero", "Unique", "Compress", "Loop"}
 LOOPS = ("If", "Loop", "Scan")
 WEIGHTS = {1, 2, 3, 4, 5, 6, 10, 11, 16, 17, 18, 19, 20, 21, 22, 23}
 MANY_LAYERS = 3000
@@ -35,19 +37,24 @@ def inspect_onnx(artifact: Artifact, progress: Any) -> ModelSpec:
     model = inline(load(artifact.path, weights=False))
     graph = model.graph
     stored = {each.name for each in graph.initializer}
-    raw = [declared(each, "input") for each in graph.input if each.name not in stored]
+    asked = [each for each in graph.input if each.name not in stored]
     outputs = [declared(each, "output") for each in graph.output]
     readers = all_readers(graph)
-    widths = {each.name: each.dims[0] for each in graph.initializer if len(each.dims) > 1}
-    inputs = tuple(with_range(each, readers, widths) for each in name_inputs(raw))
-    progress(0.4, "Running it once")
-    inputs, pairs = with_states(inputs, raw, outputs)
-    seen = run_it(model_path(artifact.path), inputs, outputs)
+    tables = {each.name: tuple(each.dims) for each in graph.initializer}
+    widths = {name: dims[0] for name, dims in tables.items() if len(dims) > 1}
     operators = Counter(each.op_type for each in nodes(graph))
+    progress(0.4, "Running it once")
+    run = opened(model_path(artifact.path))
+    for raw in variants([declared(each, "input") for each in asked], readers, tables):
+        inputs = tuple(with_range(each, readers, widths) for each in name_inputs(raw))
+        inputs, pairs = with_states(inputs, raw, outputs)
+        seen = run_it(run, inputs, outputs, bool(DATA_DEPENDENT & set(operators)))
+        if not seen.error:
+            break
     return assemble(
         artifact,
         seen,
-        guessed=unsure(inputs),
+        guessed=[*unsure(inputs), *(f"input {e.name}" for e in asked if not e.type.tensor_type.HasField("shape"))],
         opset=next((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), None),
         parameters=sum(weights(graph).values()),
         operators=dict(operators.most_common()),
@@ -82,10 +89,11 @@ def declared(value: ValueInfoProto, role: str) -> Raw:
             "Export the model without its text preprocessing.",
         )
     dtype = "bfloat16" if kind == TensorProto.BFLOAT16 else np.dtype(helper.tensor_dtype_to_np_dtype(kind)).name
-    shape = value.type.tensor_type.shape
+    if not value.type.tensor_type.HasField("shape"):
+        return Raw(value.name, dtype, None)
     dims = tuple(
         each.dim_value if each.HasField("dim_value") else each.dim_param if each.HasField("dim_param") else None
-        for each in shape.dim
+        for each in value.type.tensor_type.shape.dim
     )
     return Raw(value.name, dtype, dims)
 
@@ -97,30 +105,42 @@ def with_states(
 
     A dimension of a state that has no name is taken for the batch when the other inputs have one.
     """
-    loose = [TensorSpec(each.name, each.dtype, tuple(clean(d) or "?" for d in each.dims)) for each in outputs]
+    loose = [TensorSpec(each.name, each.dtype, tuple(clean(d) or "?" for d in each.dims or ())) for each in outputs]
     pairs = state_pairs(inputs, loose)
     states = {target for _, target in pairs}
     batched = any(BATCH in each.shape for each in inputs if each.name not in states)
     changed = []
     for each, declared_ in zip(inputs, raw, strict=True):
         if each.name in states:
-            dims = zip(each.shape, declared_.dims, strict=True)
+            dims = zip(each.shape, declared_.dims or (), strict=True)
             shape = tuple(BATCH if batched and clean(old) is None else new for new, old in dims)
             each = replace(each, shape=shape, low=0, high=0 if each.dtype.startswith(("float", "bfloat")) else 1)
         changed.append(each)
     return tuple(changed), pairs
 
 
-def run_it(path: Path, inputs: tuple[TensorSpec, ...], outputs: list[Raw]) -> Observation:
-    """Open the graph in ONNX Runtime on the CPU and see what it takes and gives."""
-    run = opened(path)
+def variants(raw: list[Raw], readers: Any, tables: dict[str, tuple[int, ...]]) -> list[list[Raw]]:
+    """The inputs as declared; where a shape is missing altogether, one set for each shape worth trying."""
+    blank = [each for each in raw if each.dims is None]
+    if not blank:
+        return [raw]
+    choices = {each.name: shapes_met(each.name, readers, tables) for each in blank}
+    longest = max(map(len, choices.values()))
+    return [
+        [replace(e, dims=choices[e.name][min(i, len(choices[e.name]) - 1)]) if e.name in choices else e for e in raw]
+        for i in range(longest)
+    ]
+
+
+def run_it(run: Run, inputs: tuple[TensorSpec, ...], outputs: list[Raw], by_data: bool) -> Observation:
+    """See what the graph takes and gives; `by_data` says that its outputs' sizes may depend on values."""
     names = [each.name for each in outputs]
     seen = observe(run, inputs, default_sizes(inputs), names)
     if seen.error:
         note = f"It did not run on inputs made up from its declarations: {seen.error}"
         plain = tuple(TensorSpec(t.name, t.dtype, shape_of(t)) for t in outputs)
         return replace(seen, outputs=plain, notes=(*seen.notes, note), guessed=tuple(seen.sizes))
-    merged = tuple(merge(each, one) for each, one in zip(outputs, seen.outputs, strict=True))
+    merged = tuple(merge(each, one, by_data) for each, one in zip(outputs, seen.outputs, strict=True))
     return replace(seen, outputs=merged)
 
 
@@ -139,7 +159,9 @@ def opened(path: Path) -> Run:
             raise Unsupported(
                 f"ONNX Runtime has no implementation of this graph: {text}", "Export it with another opset."
             ) from error
-        raise BadInput(f"ONNX Runtime can't open this graph: {text}", "Export the model again.") from error
+        raise BadInput(
+            f"ONNX Runtime can't open this graph: {broken_rule(path) or text}", "Export it again."
+        ) from error
     dtypes = {each.name: each.type for each in session.get_inputs()}
 
     def run(feeds: dict[str, Any]) -> list[np.ndarray]:
@@ -162,18 +184,21 @@ def bfloat16() -> Any:
 
 def shape_of(tensor: Raw) -> tuple[int | str, ...]:
     """A declared shape with names for what has none."""
-    return tuple(d if d is not None and d != 0 else f"{tensor.name}_dim{i}" for i, d in enumerate(tensor.dims))
+    return tuple(d if d is not None and d != 0 else f"{tensor.name}_dim{i}" for i, d in enumerate(tensor.dims or ()))
 
 
-def merge(raw: Raw, seen: TensorSpec) -> TensorSpec:
+def merge(raw: Raw, seen: TensorSpec, by_data: bool) -> TensorSpec:
     """An output as it was seen to be, with the declared name where nothing better is known."""
     shape = list(seen.shape)
     for axis, size in enumerate(shape):
-        named = raw.dims[axis] if axis < len(raw.dims) == len(shape) else None
+        declared_ = raw.dims or ()
+        named = declared_[axis] if axis < len(declared_) == len(shape) else None
+        if by_data and isinstance(size, int) and not isinstance(named, int):
+            size = 0
         if isinstance(size, str) and size.startswith("output") and isinstance(named, str):
             shape[axis] = named
         elif size == 0:
-            shape[axis] = named if isinstance(named, str) else f"{raw.name}_dim{axis}"
+            shape[axis] = named if isinstance(named, str) and named else f"{raw.name}_dim{axis}"
     return replace(seen, name=raw.name, dtype=raw.dtype, shape=tuple(shape))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from engine.inspection.dimensions import Dimension
 from engine.spec import TensorSpec
 
 if TYPE_CHECKING:
@@ -71,6 +72,29 @@ def becomes_float(name: str, readers: Mapping[str, Sequence[NodeProto]]) -> bool
         if node.op_type == "Cast" and any(each.name == "to" and each.i in floats for each in node.attribute):
             return True
     return False
+
+
+def shapes_met(
+    name: str, readers: Mapping[str, Sequence[NodeProto]], tables: Mapping[str, tuple[int, ...]]
+) -> list[tuple[Dimension, ...]]:
+    """Shapes worth trying for an input that declares none, from the first weights it meets; None is dynamic."""
+    waiting, seen = [name], {name}
+    while waiting:
+        value = waiting.pop(0)
+        for node in readers.get(value, ()):
+            weight = tables.get(node.input[1]) if len(node.input) > 1 else None
+            if node.op_type == "Conv" and weight:
+                return [(None, weight[1], *(None for _ in weight[2:]))]
+            if node.op_type in ("MatMul", "Gemm") and weight and node.input[0] == value:
+                flipped = any(each.name == "transB" and each.i for each in node.attribute)
+                width = weight[1] if flipped else weight[0]
+                return [(None, width), (None, None, width), (width,)]
+            if node.op_type == "Gather" and node.input[1] == value:
+                return [(None, None), (None,), ()]
+            if node.op_type in PASSES_ON | {"Add", "Sub", "Mul", "Div", "Relu"} and node.output[0] not in seen:
+                seen.add(node.output[0])
+                waiting.append(node.output[0])
+    return [(None, 3, None, None), (None, None), (None,), (), (None, None, None)]
 
 
 def all_readers(graph: GraphProto) -> dict[str, list[NodeProto]]:

@@ -109,9 +109,9 @@ def rename_symbols(tensor: Raw, index: int, raw: list[Raw], symbols: dict[str, s
     from engine.inspection.dimensions import name_of
 
     dims: list[int | str | None] = []
-    for axis, each in enumerate(tensor.dims):
+    for axis, each in enumerate(tensor.dims or ()):
         if isinstance(each, str) and each not in symbols:
-            blank = replace(tensor, dims=tuple(d if isinstance(d, int) else None for d in tensor.dims))
+            blank = replace(tensor, dims=tuple(d if isinstance(d, int) else None for d in tensor.dims or ()))
             wanted = name_of(blank, axis)
             taken = wanted in symbols.values()
             symbols[each] = f"{tensor.name}_dim{axis}" if taken else wanted
@@ -124,7 +124,7 @@ def bounds(program: ExportedProgram, raw: list[Raw], named: tuple[TensorSpec, ..
     ranges = {str(symbol): each for symbol, each in program.range_constraints.items()}
     found = {}
     for before, after in zip(raw, named, strict=True):
-        for symbol, name in zip(before.dims, after.shape, strict=True):
+        for symbol, name in zip(before.dims or (), after.shape, strict=True):
             if isinstance(symbol, str) and symbol in ranges and isinstance(name, str):
                 upper = ranges[symbol].upper
                 high = min(int(upper), LARGE) if upper.is_Integer else LARGE
