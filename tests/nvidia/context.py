@@ -55,5 +55,8 @@ class GivenContext:
     def model(self, reference: str) -> Artifact:
         raise BadInput("No teacher.", "Choose one.")
 
+    def has_dataset(self) -> bool:
+        return self.data is not None
+
     def cancelled(self) -> bool:
         return False
