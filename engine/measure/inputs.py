@@ -16,14 +16,14 @@ from engine.spec import ModelSpec
 def verification_calls(spec: ModelSpec, batch_size: int, samples: int, seed: int, data: Prepared | None) -> list[Feeds]:
     """At least `samples` samples in calls of one batch size.
 
-    A data set smaller than that is repeated. Explicit state starts at zero and is fed back later.
+    A data set is shuffled, because many are sorted by class, and repeated when it is small. Explicit state starts at zero and is fed back later.
     """
     size = call_size(spec, batch_size)
     calls = max(1, -(-samples // size))
     if data is None:
         made = [random_feeds(spec, batch_size, seed + number) for number in range(calls)]
     else:
-        order = np.resize(np.arange(len(data)), calls * size)
+        order = np.resize(np.random.default_rng(seed).permutation(len(data)), calls * size)
         made = [data_call(spec, data, order[number * size : (number + 1) * size]) for number in range(calls)]
     for _, name in spec.state_pairs:
         for each in made:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 import json
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from engine.errors import OutOfMemory
+from engine.errors import OutOfMemory, PhaseFailed
 from engine.measure import clock, throughput
 from engine.measure.imports import import_clock
 from engine.measure.plain import plain
@@ -82,6 +83,11 @@ def test_a_cpu_is_measured_in_a_single_stream() -> None:
     assert (rate.mode, session.deepest, rate.count) == ("single-stream", 1, 5)
 
 
+def test_on_a_gpu_the_better_of_queueing_and_the_own_clock_counts() -> None:
+    rate = throughput.saturate(OwnClock(0.001, 0), samples=1, device="cuda:0", seconds=0.0, calls=3)
+    assert (rate.mode, rate.samples_per_s) == ("single-stream", 1e6)
+
+
 def explain(error: Exception) -> tuple[Status, str, str]:
     return "oom", str(error), ""
 
@@ -101,6 +107,18 @@ def test_running_out_of_memory_marks_the_batch_and_ends_the_sweep() -> None:
     points = throughput.sweep(measure, explain=explain)
     assert [each.status for each in points] == ["ok", "ok", "oom"]
     assert points[-1].reason == "Memory ran out."
+
+
+def test_a_cancelled_sweep_is_cancelled_and_a_crash_is_a_point() -> None:
+    def raising(status: str) -> Callable[[int], Throughput]:
+        def measure(size: int) -> Throughput:
+            raise PhaseFailed(status, "over")
+
+        return measure
+
+    assert throughput.sweep(raising("crashed"), explain=explain)[0].status == "oom"
+    with pytest.raises(PhaseFailed):
+        throughput.sweep(raising("cancelled"), explain=explain)
 
 
 def test_a_sweep_stays_within_the_artifact_and_the_hosts_memory() -> None:

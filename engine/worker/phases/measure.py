@@ -37,9 +37,9 @@ def guarded(bench: Bench, batch_size: int) -> Measurement:
     """Measure one batch size; what goes wrong becomes its status, and the others go on."""
     try:
         return measure_batch(bench, batch_size)
-    except PhaseFailed:
-        raise
     except Exception as error:  # the border of one batch size: whatever a library raises is its result
+        if isinstance(error, PhaseFailed) and error.status == "cancelled":
+            raise
         return failed(bench, batch_size, *explained(error))
 
 
