@@ -52,3 +52,23 @@ def replace(tensor: Any, array: np.ndarray) -> None:
     from onnx import numpy_helper
 
     tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(array), tensor.name))
+
+
+def input_axes(model: Any) -> dict[str, int]:
+    """Along which axis of each weight the operator's inputs lie: what a dot product sums over."""
+    found: dict[str, int] = {}
+    for node in model.graph.node:
+        for position in WEIGHT_INPUTS.get(node.op_type, ()):
+            if position < len(node.input):
+                found[node.input[position]] = input_axis(node, position)
+    return found
+
+
+def input_axis(node: Any, position: int) -> int:
+    """The axis for one operator and position."""
+    if node.op_type == "MatMul":
+        return -2 if position else -1
+    if node.op_type == "Gemm":
+        transposed = {each.name: each.i for each in node.attribute}.get("transB" if position else "transA", 0)
+        return (1 if transposed else 0) if position else (0 if transposed else 1)
+    return {"ConvTranspose": 0, "Conv": 1}.get(node.op_type, 2)
