@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -53,6 +54,11 @@ def take(job: InspectJob, scratch: Path, unpacked: Path) -> Artifact:
     path = check_file(Path(job.path))
     if path.is_dir():
         return from_folder(path, path.name, scratch, options)
+    if is_cut_off(path):
+        raise BadInput(
+            f"{path.name} is an incomplete archive (TorchScript, .pt, .pt2 and .zip files are archives).",
+            "Save or copy it again, and upload it again.",
+        )
     if is_plain_zip(path):
         unpack(path, unpacked, upload_limit())
         return from_folder(unpacked, path.name, scratch, options)
@@ -83,6 +89,12 @@ def upload_limit() -> int:
     from engine.settings import load
 
     return load().upload_limit_mb * 1_000_000
+
+
+def is_cut_off(path: Path) -> bool:
+    """Whether a file begins as a zip archive and lacks the list of its members, which is at the end."""
+    with path.open("rb") as stream:
+        return stream.read(4) == b"PK\x03\x04" and not zipfile.is_zipfile(path)
 
 
 def is_plain_zip(path: Path) -> bool:
