@@ -16,7 +16,8 @@ from engine.spec import ModelSpec
 def verification_calls(spec: ModelSpec, batch_size: int, samples: int, seed: int, data: Prepared | None) -> list[Feeds]:
     """At least `samples` samples in calls of one batch size.
 
-    A data set is shuffled, because many are sorted by class, and repeated when it is small. Explicit state starts at zero and is fed back later.
+    A data set is shuffled, because many are sorted by class, and repeated when it is small.
+    Explicit state starts at zero and is fed back later.
     """
     size = call_size(spec, batch_size)
     calls = max(1, -(-samples // size))
