@@ -37,10 +37,11 @@ if row.active:
 st.space("small")
 theme, selected = charts.theme(), chosen("variant")
 state = (row.id, row.revision, view, theme, frozenset(faded), selected)
-for place, metric in zip(st.columns(4, gap="medium"), SIDE_BY_SIDE, strict=True):
+grid = st.grid(4, min_column_width=charts.MIN_WIDTH)
+for metric in SIDE_BY_SIDE:
     title = compare.chart_title(rows, metric)
     draw = partial(bar_chart, rows, metric, theme=theme, faded=faded, selected=selected, title=title)
-    with place:
+    with grid.cell():
         charts.show(
             charts.kept((metric, title, *state), draw),
             key=f"chart_{metric}",
@@ -58,6 +59,8 @@ charts.show(
     alt="Latency of each variant against accuracy or size, with the Pareto front",
     selects=True,
 )
+
+st.caption("The dotted line is the Pareto front: nothing is better at both. Diamonds are 16 bit, squares 8 bit.")
 
 points = sweep(found)
 if not points.empty and points["batch_size"].nunique() > 1:

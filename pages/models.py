@@ -29,18 +29,12 @@ with st.container(horizontal=True, vertical_alignment="center"):
     if st.button("Optimize this model", type="primary", icon=":material/tune:", key="to_optimize"):
         st.switch_page("pages/optimize.py", query_params={"model": row.id})
 
-for place, (label, value) in zip(
-    st.columns(5),
-    (
-        ("Format", spec.format),
-        ("Parameters", numbers.count(spec.parameters)),
-        ("File size", numbers.size(spec.size_bytes)),
-        ("Task", spec.task),
-        ("Operators", f"{sum(spec.operators.values()):,}"),
-    ),
-    strict=True,
-):
-    place.metric(label, value)
+grid = st.grid(5, min_column_width=150)
+grid.metric("Format", spec.format)
+grid.metric("Parameters", numbers.count(spec.parameters))
+grid.metric("File size", numbers.size(spec.size_bytes))
+grid.metric("Task", spec.task)
+grid.metric("Operators", f"{sum(spec.operators.values()):,}")
 for text in spec.notes:
     st.caption(f":material/info: {badges.plain(text)}")
 if spec.guessed:

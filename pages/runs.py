@@ -36,8 +36,9 @@ def live(comparison: str, active: bool) -> None:
     size = batch_sizes(found)[0]
     rows = sort(at_batch(frame(now, measured[0]), size))
     theme = charts.theme()
-    for place, metric in zip(st.columns(4, gap="medium"), runs.LIVE, strict=True):
-        with place:
+    grid = st.grid(4, min_column_width=charts.MIN_WIDTH)
+    for metric in runs.LIVE:
+        with grid.cell():
             charts.show(bar_chart(rows, metric, theme=theme), key=f"live_{metric}", alt=f"{metric} so far")
     st.caption(f"Batch {size}. Figures settle as rounds come in.")
 

@@ -34,8 +34,8 @@ st.markdown("### See what every optimization of your model buys, and what it cos
 st.space("small")
 
 samples = intake.sample_cards()
-first, second, third = st.columns(3, gap="medium")
-with first.container(border=True, height="stretch"):
+grid = st.grid(3, min_column_width=260)
+with grid.container(border=True, height="stretch"):
     st.markdown("**Try a sample**")
     st.caption("A small trained model with its data. First charts in about a minute.")
     by_name = {each["name"]: each for each in samples}
@@ -53,12 +53,12 @@ with first.container(border=True, height="stretch"):
             begin_sample(picked)
     else:
         st.caption("The sample models' weights are not in this installation.")
-with second.container(border=True, height="stretch"):
+with grid.container(border=True, height="stretch"):
     st.markdown("**Upload a model**")
     st.caption("TorchScript, ONNX, an exported program, or weights with an architecture from the catalog.")
     if st.button("Upload a model", icon=":material/upload_file:", key="upload_model", width="stretch"):
         st.switch_page("pages/models.py", query_params={"add": "upload"})
-with third.container(border=True, height="stretch"):
+with grid.container(border=True, height="stretch"):
     st.markdown("**Open recorded GPU results**")
     st.caption("Real runs with GPU, versions and date, to look at without a GPU.")
     with st.popover("Open recorded GPU results", icon=":material/inventory_2:", width="stretch"):

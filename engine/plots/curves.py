@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -20,7 +21,7 @@ def throughput_chart(sweep: pd.DataFrame, *, theme: Theme = "light") -> go.Figur
     seen: dict[str, int] = {}
     for variant, group in sweep[sweep["status"].isin(["ok", "suspect"])].groupby("variant", sort=False):
         first = group.iloc[0]
-        suspect = first["status"] == "suspect"
+        suspect, label = first["status"] == "suspect", escape(str(first["label"]))
         shade = colour(first["family"], first["status"], bool(first["baseline"]), theme)
         dash = DASHES[seen.get(shade, 0) % len(DASHES)]
         seen[shade] = seen.get(shade, 0) + 1
@@ -29,7 +30,7 @@ def throughput_chart(sweep: pd.DataFrame, *, theme: Theme = "light") -> go.Figur
                 x=group["batch_size"],
                 y=group["throughput_per_s"],
                 mode="lines+markers",
-                name=f"⚠ {first['label']} (suspect)" if suspect else first["label"],
+                name=f"⚠ {label} (suspect)" if suspect else label,
                 line={"color": shade, "dash": dash, "width": 2},
                 customdata=[variant] * len(group),
                 hovertemplate="<b>%{fullData.name}</b><br>Batch %{x}: %{y:,.3s} samples/s<extra></extra>",

@@ -31,8 +31,8 @@ def tradeoff_chart(
 ) -> go.Figure:
     """Draw latency (across) against `against` (accuracy or a size); one point for each variant.
 
-    The line joins the Pareto front. Symbols tell precision: circle FP32, diamond FP16 or BF16,
-    square 8 bit, triangle suspect. Each point's customdata is the variant's id.
+    The line joins the Pareto front: nothing is better at both. Symbols tell precision: circle
+    FP32, diamond FP16 or BF16, square 8 bit, triangle suspect. Each point's customdata is the variant's id.
     """
     rows = rows[rows["latency_ms"].notna() & rows[against].notna()]
     up, across = METRICS[against], METRICS["latency_ms"]
@@ -46,7 +46,7 @@ def tradeoff_chart(
         x=best["x"],
         y=best["y"],
         mode="lines",
-        name="Pareto front: nothing is better at both",
+        name="Pareto front",
         line={"color": MUTED[theme], "width": 1.5, "dash": "dot"},
         hoverinfo="skip",
     )

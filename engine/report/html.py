@@ -7,6 +7,7 @@ from html import escape
 
 import pandas as pd
 from plotly.offline import get_plotlyjs
+from plotly.utils import PlotlyJSONEncoder
 
 from engine import __version__
 from engine.analysis import numbers
@@ -35,7 +36,7 @@ def render(document: ComparisonDocument, latency: str = "") -> str:
     body += [batch_section(frame, each, kind, figures) for each in batch_sizes(document)]
     body += [sweep_section(document, figures), table_section(document), variants_section(document)]
     body += [conditions(document)]
-    data = json.dumps(figures, separators=(",", ":")).replace("</", "<\\/").replace("<!--", "<\\u0021--")
+    data = json.dumps(figures, separators=(",", ":"), cls=PlotlyJSONEncoder).replace("<", "\\u003c")
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
@@ -83,7 +84,8 @@ def batch_section(frame: pd.DataFrame, batch_size: int, kind: str, figures: Figu
         f'<div class="cards">{"".join(map(card_box, cards(rows)))}</div>'
         f'<div class="charts">{"".join(places)}</div>'
         f"<h3>Trade-off at batch {batch_size}</h3>{place(name)}"
-        f'<p class="muted">{LATENCIES[kind]} latency. {LATENCY_HELP[kind]}</p>'
+        f'<p class="muted">{LATENCIES[kind]} latency. {LATENCY_HELP[kind]} '
+        "The dotted line is the Pareto front: nothing is better at both.</p>"
     )
 
 

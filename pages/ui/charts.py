@@ -10,6 +10,8 @@ import streamlit as st
 from engine.plots.colours import Theme
 from pages.ui.context import choose, chosen
 
+MIN_WIDTH = 220
+"""Pixels that a chart needs; four stand side by side where there is room, else two."""
 CONFIG = {"displayModeBar": False, "displaylogo": False}
 
 

@@ -16,7 +16,7 @@ from engine.analysis.headline import Card
 from engine.document import ComparisonDocument
 from engine.frames import LATENCIES, LATENCY_HELP, METRICS, batch_sizes, latencies
 from engine.plots.colours import family_title
-from pages.ui import badges
+from pages.ui import badges, charts
 from pages.ui.context import choose, chosen, store
 
 ORDERS = {
@@ -106,8 +106,9 @@ def limit(label: str, rows: pd.DataFrame, metric: str, comparison: str) -> float
 
 def card_row(cards: list[Card]) -> None:
     """The four cards side by side."""
-    for place, card in zip(st.columns(4, gap="medium"), cards, strict=True):
-        with place.container(border=True, height="stretch", gap="xxsmall"):
+    grid = st.grid(4, min_column_width=charts.MIN_WIDTH)
+    for card in cards:
+        with grid.container(border=True, height="stretch", gap="xxsmall"):
             st.metric(card.title, card.figure, help=card.help, icon=card.icon)
             compared = f"  \n{badges.plain(card.compared)}" if card.compared else ""
             st.markdown(f"**{badges.plain(card.label)}**{compared}")

@@ -43,8 +43,9 @@ def figures(line: pd.Series) -> None:
         ("First call", numbers.seconds(none(line["first_call_s"]))),
         ("Load", numbers.seconds(none(line["load_s"]))),
     ]
-    for place, (label, value) in zip(st.columns(len(shown)), shown, strict=True):
-        place.metric(label, value)
+    grid = st.grid(len(shown), min_column_width=150)
+    for label, value in shown:
+        grid.metric(label, value)
 
 
 def none(value: float) -> float | None:

@@ -42,7 +42,7 @@ def test_compare_says_the_headline_and_shows_every_status(open_page: Open, dashb
     at = open_page("compare", comparison=dashboard.recorded)
     assert "TensorRT FP16 is 8.4" in words(at)
     shown = at.dataframe[0].value
-    assert list(shown["Variant"])[0] == "PyTorch FP32"
+    assert shown["Variant"].iloc[0] == "PyTorch FP32"
     statuses = " ".join(shown["Status"])
     assert all(each in statuses for each in ("OK", "Suspect", "Unsupported", "Failed"))
     assert [each.label for each in at.metric] == ["Fastest", "Smallest", "Most accurate", "Best balance"]

@@ -1,0 +1,109 @@
+"""Pareto front, constraints, headline and cards."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from engine.analysis.choice import Constraints, balanced, candidates, fastest, meets, smallest
+from engine.analysis.headline import baseline_row, cards, headline
+from engine.analysis.pareto import front
+from engine.analysis.speedup import compared
+from engine.document import ComparisonDocument
+from engine.frames import at_batch
+from tests.documents import gpu_document, quick_document
+
+
+@pytest.fixture(scope="module")
+def rows() -> pd.DataFrame:
+    return at_batch(compared(gpu_document(), "resident"), 1)
+
+
+def names(rows: pd.DataFrame, marked: pd.Series) -> set[str]:
+    return set(rows.loc[marked, "variant"])
+
+
+def test_the_front_holds_what_nothing_beats(rows: pd.DataFrame) -> None:
+    assert names(rows, front(rows, ["latency_ms", "accuracy"])) == {"trt", "ort"}
+
+
+def test_a_suspect_variant_is_never_on_the_front(rows: pd.DataFrame) -> None:
+    assert rows.set_index("variant").loc["fp8", "latency_ms"] == rows["latency_ms"].min()
+    assert "fp8" not in names(rows, front(rows, ["latency_ms", "file_bytes"]))
+
+
+def test_ties_stay_on_the_front_together(rows: pd.DataFrame) -> None:
+    twice = pd.concat([rows[rows["variant"] == "trt"]] * 2, ignore_index=True)
+    assert front(twice, ["latency_ms", "accuracy"]).tolist() == [True, True]
+
+
+def test_constraints_keep_what_meets_all_of_them(rows: pd.DataFrame) -> None:
+    allowed = meets(rows, Constraints(max_latency_ms=0.6, max_bytes=51_500_000))
+    assert names(rows, allowed) == {"ort", "fp8"}
+    assert set(candidates(rows, Constraints(max_latency_ms=0.6, max_bytes=51_500_000))["variant"]) == {"ort"}
+
+
+def test_a_missing_figure_meets_no_constraint(rows: pd.DataFrame) -> None:
+    assert "aoti" not in names(rows, meets(rows, Constraints(max_latency_ms=1e9)))
+
+
+def test_winners(rows: pd.DataFrame) -> None:
+    able = candidates(rows)
+    best, small, balance = fastest(able), smallest(able), balanced(able, baseline_row(rows))
+    assert best is not None
+    assert small is not None
+    assert balance is not None
+    assert (best["variant"], small["variant"], balance["variant"]) == ("trt", "ort", "trt")
+
+
+def test_balance_gives_up_no_more_than_a_point_of_accuracy(rows: pd.DataFrame) -> None:
+    worse = rows.copy()
+    worse.loc[worse["variant"] == "trt", "accuracy"] -= 0.02
+    balance = balanced(candidates(worse), baseline_row(worse))
+    assert balance is not None
+    assert balance["variant"] == "ort"
+
+
+def test_the_headline_says_gain_loss_and_what_was_set_aside(rows: pd.DataFrame) -> None:
+    said = headline(rows)
+    assert said.startswith("TensorRT FP16 is 8.48× faster (")
+    assert "1.98× smaller, with no difference in accuracy" in said
+    assert "1 suspect, 1 failed, 1 not supported here" in said
+
+
+def test_no_difference_is_said_in_words(rows: pd.DataFrame) -> None:
+    two = rows[rows["variant"].isin(["eager", "half"])].copy()
+    two.loc[two["variant"] == "half", ["latency_ms", "different"]] = [3.38, False]
+    assert headline(two).startswith("No variant is measurably faster than PyTorch FP32: no difference")
+
+
+def test_one_round_claims_no_interval() -> None:
+    rows = at_batch(compared(quick_document(), "resident"), 1)
+    assert "no interval" in headline(rows)
+    assert "no interval" in cards(rows)[0].note
+    assert cards(rows)[2].title == "Closest to the original"
+
+
+def test_weak_evidence_stands_beside_the_number() -> None:
+    rows = at_batch(compared(quick_document(), "resident"), 1)
+    assert "random inputs only" in cards(rows)[0].note
+
+
+def test_nothing_measured_is_said(rows: pd.DataFrame) -> None:
+    document = gpu_document()
+    waiting = replace(document, variants=tuple(replace(each, results=()) for each in document.variants))
+    assert headline(at_batch(compared(waiting, "resident"), 1)).startswith("Nothing is measured yet")
+    assert cards(at_batch(compared(waiting, "resident"), 1))[0].variant == ""
+
+
+def test_all_failed_is_said() -> None:
+    document: ComparisonDocument = gpu_document()
+    only = tuple(each for each in document.variants if each.id in ("int8", "aoti"))
+    rows = at_batch(compared(replace(document, variants=only), "resident"), 1)
+    assert headline(rows).startswith("No variant could be measured")
+
+
+def test_constraints_that_nothing_meets(rows: pd.DataFrame) -> None:
+    assert "no winner" in headline(rows, Constraints(max_latency_ms=0.01))
