@@ -1,93 +1,59 @@
 """Ready-made sets of recipes, and names for the ones a user makes.
 
 *Quick* looks at four variants that need no long compilation; *full* and *recorded* at everything
-that makes sense here. What a model's format or this machine can't do is left out of a preset; a
-recipe that is asked for by name stays, with its reason.
+that makes sense here; *smaller*, *faster* and *smallest* compress. What a model's format or this
+machine can't do is left out of a preset; a recipe that is asked for by name stays, with its reason.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engine import preset_recipes as tables
 from engine.errors import BadInput
 from engine.formats import all_formats
 from engine.plugin import Plugin
+from engine.preset_recipes import Candidates
 from engine.recipes import parse, render_use
 from engine.routes import plan
 from engine.runtimes import all_runtimes
 from engine.spec import ModelSpec, Recipe, Use, Variant
 from engine.steps import step_for, steps_named
+from engine.steps.base import Step
 
 QUICK_VARIANTS = 4
-NAMES = ("quick", "full", "recorded")
+NAMES = ("quick", "full", "recorded", "smaller", "faster", "smallest")
+LETTERS = {"torchscript": "S", "onnx": "O"}
+MODULES, NEEDS_DATA = "M", "D"
 
 Recipes = list[tuple[str, str]]
 
-CPU_QUICK: Recipes = [
-    ("TorchScript · traced, frozen", "trace > freeze > torchscript"),
-    ("TorchScript · frozen", "@torchscript > freeze > torchscript"),
-    ("ONNX Runtime", "onnxruntime"),
-    ("ONNX Runtime · INT8", "dynamic-int8 > onnxruntime"),
-    ("TorchScript · scripted, frozen", "script > freeze > torchscript"),
-    ("ONNX Runtime · simplified", "onnx-simplify > onnxruntime"),
-    ("ONNX Runtime · basic optimization", "onnxruntime(graph_optimization=basic)"),
-]
-CPU_MORE: Recipes = [
-    ("PyTorch eager", "eager"),
-    ("PyTorch eager · channels-last", "eager(channels_last=true)"),
-    ("PyTorch eager · BF16", "bfloat16 > eager"),
-    ("TorchScript", "torchscript"),
-    ("TorchScript · for inference", "torchscript(optimize_for_inference=true)"),
-    ("TorchScript · oneDNN fusion", "freeze > torchscript(onednn_fusion=true)"),
-    ("torch.compile", "torch-compile"),
-    ("AOTInductor", "aoti"),
-    ("LibTorch · C++", "libtorch"),
-]
-CUDA_QUICK: Recipes = [
-    ("PyTorch eager · FP16", "half > eager"),
-    ("TensorRT · FP16 · CUDA graph", "half > onnx > tensorrt(cuda_graph=true) [static]"),
-    ("TensorRT · FP16 · CUDA graph", "half > tensorrt(cuda_graph=true) [static]"),
-    ("ONNX Runtime · FP16", "half > onnx > onnxruntime"),
-    ("ONNX Runtime · FP16", "half > onnxruntime"),
-    ("TorchScript · FP16", "half > trace > freeze > torchscript"),
-    ("TorchScript · FP16", "half > freeze > torchscript"),
-    ("ONNX Runtime", "onnxruntime"),
-    ("TorchScript · frozen", "freeze > torchscript"),
-]
-CUDA_MORE: Recipes = [
-    ("PyTorch eager", "eager"),
-    ("PyTorch eager · TF32", "eager(tf32=true)"),
-    ("PyTorch eager · FP16 · CUDA graph", "half > eager(cuda_graph=true)"),
-    ("PyTorch eager · FP16 · channels-last", "half > eager(channels_last=true)"),
-    ("PyTorch eager · BF16", "bfloat16 > eager"),
-    ("PyTorch eager · FP16 autocast", "eager(autocast=fp16)"),
-    ("torch.compile · FP16 · reduce-overhead", "half > torch-compile(mode=reduce-overhead)"),
-    ("torch.compile · FP16 · max-autotune", "half > torch-compile(mode=max-autotune)"),
-    ("AOTInductor · FP16 · CUDA graph", "half > aoti(cuda_graph=true)"),
-    ("ONNX Runtime · FP16 · CUDA graph", "half > onnx > onnxruntime(cuda_graph=true, nhwc=true) [static]"),
-    ("ONNX Runtime · FP16 · CUDA graph", "half > onnxruntime(cuda_graph=true, nhwc=true) [static]"),
-    ("TensorRT · FP32", "tensorrt(cuda_graph=true) [static]"),
-    ("TensorRT · TF32", "tensorrt-build(tf32=true) > tensorrt(cuda_graph=true) [static]"),
-    ("TensorRT · FP16", "half > onnx > tensorrt"),
-    ("TensorRT · BF16 · CUDA graph", "bfloat16 > onnx > tensorrt(cuda_graph=true) [static]"),
-    ("Torch-TensorRT · FP16", "half > torch-tensorrt-compile > torch-tensorrt-runtime"),
-    ("Torch-TensorRT · JIT · FP16", "half > torch-tensorrt-jit"),
-    ("LibTorch · C++ · FP16", "half > trace > freeze > libtorch"),
-]
 
+def recipes(spec: ModelSpec, device: str, preset: str, *, dataset: bool = True) -> Recipes:
+    """Labels and recipes of a preset for one model on one device, the format's reference first.
 
-def recipes(spec: ModelSpec, device: str, preset: str) -> Recipes:
-    """Labels and recipes of a preset for one model on one device, the format's reference first."""
-    if preset not in NAMES:
-        raise BadInput(f"There is no preset {preset!r}.", f"Presets: {', '.join(NAMES)}.")
-    on_gpu = device.startswith("cuda")
-    quick, more = (CUDA_QUICK, CUDA_MORE) if on_gpu else (CPU_QUICK, CPU_MORE)
-    candidates = quick if preset == "quick" else [*more, *quick]
+    Without a data set, what needs one is left out. Raises BadInput when there is no such preset.
+    """
     chosen = [baseline(spec)]
-    for name, text in candidates:
-        if name not in {label for label, _ in chosen} and possible(spec, text, device, chosen):
+    for name, text, sources in candidates(preset, device.startswith("cuda")):
+        fits = LETTERS.get(spec.format, MODULES) in sources and (dataset or NEEDS_DATA not in sources)
+        if fits and name not in {each for each, _ in chosen} and possible(spec, text, device, chosen):
             chosen.append((name, text))
     return chosen[:QUICK_VARIANTS] if preset == "quick" else chosen
+
+
+def candidates(preset: str, on_gpu: bool) -> Candidates:
+    """Everything a preset would like to try."""
+    if preset not in NAMES:
+        raise BadInput(f"There is no preset {preset!r}.", f"Presets: {', '.join(NAMES)}.")
+    quick = tables.CUDA_QUICK if on_gpu else tables.CPU_QUICK
+    more = tables.CUDA_MORE if on_gpu else tables.CPU_MORE
+    return {
+        "quick": quick,
+        "smaller": tables.SMALLER,
+        "faster": tables.FASTER_CUDA if on_gpu else tables.FASTER_CPU,
+        "smallest": tables.SMALLEST,
+    }.get(preset, (*quick, *more))
 
 
 def possible(spec: ModelSpec, text: str, device: str, chosen: Recipes) -> bool:
@@ -135,11 +101,18 @@ def label(recipe: Recipe, format: str = "") -> str:
         if use.name.startswith("@"):
             continue
         step = step_for(use.name, format) or next(iter(steps_named(use.name)), None)
-        parts.append(named(step.title if step and step.title else use.name, step, use))
+        parts.append(named(short(step, use), step, use))
     parts.extend(said(runtime, recipe.runtime))
     if recipe.static:
         parts.append("static")
     return " · ".join(dict.fromkeys(parts))
+
+
+def short(step: type[Step] | None, use: Use) -> str:
+    """A step's title; a precision is called by what its title has in parentheses."""
+    title = step.title if step and step.title else use.name
+    inner = title.partition("(")[2].rstrip(")")
+    return inner if step and step.kind == "precision" and inner else title
 
 
 def named(title: str, plugin: type[Plugin] | None, use: Use) -> str:

@@ -132,7 +132,7 @@ def follow(store: Store, id: str, display: Display) -> None:
 
 def workload_of(request: Request, spec: ModelSpec) -> Workload:
     """The workload, from the preset and what was asked for beside it."""
-    base = PRESETS[request.preset or "quick"]
+    base = PRESETS.get(request.preset, PRESETS["quick"])
     sizes = batch_sizes(request.batch) or (fixed_batch(spec) or 1,)
     return dataclasses.replace(
         base,
@@ -152,7 +152,8 @@ def variants_of(request: Request, spec: ModelSpec, workload: Workload) -> list[V
     """The recipes that were named, and the preset's when one was named or no recipe was."""
     chosen = [("", each) for each in request.recipes]
     if request.preset or not chosen:
-        chosen = [*presets.recipes(spec, workload.device, request.preset or "quick"), *chosen]
+        preset = request.preset or "quick"
+        chosen = [*presets.recipes(spec, workload.device, preset, dataset=bool(request.dataset)), *chosen]
     return presets.variants(spec, workload.device, chosen)
 
 
