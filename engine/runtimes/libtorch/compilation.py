@@ -27,20 +27,23 @@ def torch_folder() -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
-def program(device: str, fallback: Path) -> Path:
+def program(device: str, cache: Path) -> Path:
     """The compiled program for a device; compiled now when it is not yet there, which takes half a minute.
 
-    It is kept under the home folder for every model, or in `fallback` where that can't be written.
-    Raises MissingDependency without a compiler and StepFailed when the compiler refuses.
+    One program serves every model, so it is looked for in all folders that could hold it. `cache` is
+    the one of this artifact. Raises MissingDependency without a compiler and StepFailed when the
+    compiler refuses.
     """
-    missing = missing_compiler("The C++ program", headers=False)
     cuda = device != "cpu"
-    folder = cache_folder(fallback)
-    path = folder / f"runner-{digest(cuda)}"
-    if path.exists():
-        return path
+    name = f"runner-{digest(cuda)}"
+    folders = places(cache)
+    found = next((folder / name for folder in folders if (folder / name).exists()), None)
+    if found:
+        return found
+    missing = missing_compiler("The C++ program", headers=False)
     if missing:
         raise missing
+    path = writable(folders) / name
     with FileLock(f"{path}.lock"):
         if not path.exists():
             partial = path.with_suffix(f".{os.getpid()}")
@@ -49,16 +52,24 @@ def program(device: str, fallback: Path) -> Path:
     return path
 
 
-def cache_folder(fallback: Path) -> Path:
-    """A folder that can be written, shared by all models where possible."""
-    for folder in (load_settings().home / "cache" / "libtorch", fallback / "libtorch"):
+def places(cache: Path) -> list[Path]:
+    """Where the program may lie: for all models in the home folder or beside their caches, or in this cache.
+
+    A worker in a sandbox can write to the caches but not to the home folder.
+    """
+    return [load_settings().home / "cache" / "libtorch", cache.parent / "libtorch", cache / "libtorch"]
+
+
+def writable(folders: list[Path]) -> Path:
+    """The first folder that can be written."""
+    for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:
             continue
         if os.access(folder, os.W_OK):
             return folder
-    raise StepFailed(f"There is no folder to keep the C++ program in: {fallback} can't be written.", "Free some space.")
+    raise StepFailed(f"The C++ program has no folder to lie in: {folders[-1]} can't be written.", "Free some space.")
 
 
 def digest(cuda: bool) -> str:
