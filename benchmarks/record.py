@@ -9,6 +9,7 @@ versions and the date are in each file.
 from __future__ import annotations
 
 import argparse
+import gzip
 import importlib.util
 import json
 import subprocess
@@ -71,7 +72,7 @@ def record(model: str, options: argparse.Namespace) -> tuple[str, float, int]:
     recipes = [part for recipe in MODULE_ON_GPU for part in ("--recipe", recipe)]
     command = [sys.executable, "-m", "engine.cli", "compare", *arguments, *recipes]
     command += ["--preset", options.preset, "--batch", options.batch, "--device", options.device]
-    command += ["--out", str(options.out / f"{model}.json")]
+    command += ["--out", str(options.out / f"{model}.json.gz")]
     began = time.monotonic()
     try:
         code = subprocess.run(command, cwd=ROOT, timeout=options.seconds, check=False).returncode
@@ -82,14 +83,16 @@ def record(model: str, options: argparse.Namespace) -> tuple[str, float, int]:
 
 def table(path: Path) -> None:
     """Print one line a result of a recorded comparison."""
-    document = json.loads(path.read_text())
+    document = json.loads(gzip.decompress(path.read_bytes()))
     for variant in document["variants"]:
         for result in variant["results"]:
             resident = result["latency_ms"].get("resident")
             p50 = f"{resident['p50']:9.3f} ms" if resident else " " * 12
             error = (result["parity"] or {}).get("relative_l2")
             parity = f"{error:.1e}" if error is not None else "-"
-            print(f"{variant['label'][:48]:48} b{result['batch_size']:<4} {result['status']:11} {p50} {parity:8} {result['reason'][:90]}")
+            print(
+                f"{variant['label'][:48]:48} b{result['batch_size']:<4} {result['status']:11} {p50} {parity:8} {result['reason'][:90]}"
+            )
 
 
 def main() -> None:
@@ -105,7 +108,7 @@ def main() -> None:
     for model in options.only.split(","):
         name, seconds, code = record(model, options)
         print(f"== {name}: {seconds:.0f} s, exit code {code}", flush=True)
-        path = options.out / f"{name}.json"
+        path = options.out / f"{name}.json.gz"
         if path.exists():
             table(path)
 

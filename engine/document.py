@@ -6,7 +6,9 @@ medians, raw samples beside both. Absent figures are null, never 0. Units are in
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from engine.errors import BadInput
 from engine.spec import Accuracy, ModelSpec, Parity, Sizes, Status, Throughput, Workload, from_json, to_json
 
 SCHEMA = "optibench/1"
+GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -145,8 +148,21 @@ def dump(document: ComparisonDocument) -> str:
     return json.dumps(to_json(document), ensure_ascii=False, separators=(",", ":"))
 
 
+def write(document: ComparisonDocument, path: Path) -> None:
+    """Write the document to a file, whole or not at all; a name that ends in `.gz` is gzipped."""
+    content = dump(document).encode()
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
+    partial.replace(path)
+
+
 def parse(text: str | bytes) -> ComparisonDocument:
-    """Read a document; raises BadInput when it is not one or is of another schema."""
+    """Read a document, gzipped or plain; raises BadInput when it is not one or is of another schema."""
+    if isinstance(text, bytes) and text.startswith(GZIP):
+        try:
+            text = gzip.decompress(text)
+        except (OSError, EOFError, zlib.error) as error:
+            raise BadInput("This gzipped file is damaged.", "Download or copy it again.") from error
     try:
         data = json.loads(text)
     except ValueError as error:

@@ -12,10 +12,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine import document as documents
 from engine import presets, settings
 from engine.cli.live import Display
 from engine.cli.models import SAMPLE, add_model, temporary
-from engine.document import ComparisonDocument, dump
+from engine.document import ComparisonDocument
 from engine.errors import BadInput
 from engine.recipes import parse
 from engine.settings import Settings
@@ -200,9 +201,7 @@ def dataset(request: Request) -> str:
 
 def write(document: ComparisonDocument, path: Path) -> None:
     """Write the comparison whole or not at all."""
-    partial = path.with_name(f"{path.name}.partial")
     try:
-        partial.write_text(dump(document))
-        partial.replace(path)
+        documents.write(document, path)
     except OSError as error:
         raise BadInput(f"{path} can't be written: {error.strerror}.", "Choose another --out.") from error
