@@ -40,7 +40,8 @@ def read(path: str, modified: float) -> Recording | None:
 
 def recordings() -> list[Recording]:
     """Every recorded comparison, by name."""
-    found = [read(str(each), each.stat().st_mtime) for each in sorted([*FOLDER.rglob("*.json"), *FOLDER.rglob("*.json.gz")])]
+    files = sorted([*FOLDER.rglob("*.json"), *FOLDER.rglob("*.json.gz")])
+    found = [read(str(each), each.stat().st_mtime) for each in files]
     return sorted((each for each in found if each is not None), key=lambda each: each.name)
 
 
