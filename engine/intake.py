@@ -112,7 +112,9 @@ def copy_upload(settings: Settings, path: Path, folder: Path) -> Path:
     return target
 
 
-def add_dataset(settings: Settings, store: Store, path: Path, *, name: str = "", columns: Mapping[str, str]) -> str:
+def add_dataset(
+    settings: Settings, store: Store, path: Path, *, name: str = "", columns: Mapping[str, str] | None = None
+) -> str:
     """Copy a data set into the home folder and keep it; returns its id.
 
     It is opened by the prepare phase only, for a model, because only a model says what fits it.
@@ -122,7 +124,7 @@ def add_dataset(settings: Settings, store: Store, path: Path, *, name: str = "",
     folder.mkdir(parents=True)
     try:
         copied = copy_upload(settings, path, folder)
-        facts = {"bytes": copied.stat().st_size, "file": copied.name, "columns": dict(columns)}
+        facts = {"bytes": copied.stat().st_size, "file": copied.name, "columns": dict(columns or {})}
         store.add_dataset(name or path.stem, copied, facts, id=id)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -12,6 +12,7 @@ from engine.runtimes import all_runtimes
 from engine.spec import BuildResult, Latency, Measurement, Status
 from engine.stats import summarize
 from engine.store.rows import DYNAMIC, ComparisonRow, ComparisonState, MeasurementRow, PhaseRow, VariantRow
+from engine.summary.memory import figures
 
 KINDS = ("resident", "end_to_end")
 GOOD: tuple[Status, ...] = ("ok", "suspect")
@@ -39,6 +40,15 @@ class Evidence:
             if each.status in GOOD and latency is not None and latency.samples_ns:
                 found.setdefault(each.round, []).append(latency)
         return found
+
+    def key(self, batch_size: int, kind: str) -> Hashable:
+        """What names the samples of `good_rounds`: measurements are never changed, only added or dropped."""
+        rounds = tuple(
+            (each.measurement.round, each.slot)
+            for each in self.measurements
+            if each.measurement.batch_size == batch_size and each.measurement.status in GOOD
+        )
+        return self.row.id, batch_size, kind, rounds
 
     def build(self, batch_size: int) -> BuildResult | None:
         """The build that serves one batch size."""
@@ -147,12 +157,14 @@ def verdict(evidence: Evidence, size: int) -> tuple[Status, str, str]:
 
 def latencies(evidence: Evidence, size: int) -> dict[str, LatencySummary]:
     """The summary of each latency that was measured; both runs of a baseline count as one round."""
-    found = {}
-    for kind in KINDS:
-        summary = summarize([pooled(each) for each in evidence.good_rounds(size, kind).values()])
-        if summary is not None:
-            found[kind] = summary
-    return found
+    found = {kind: latency(evidence, size, kind) for kind in KINDS}
+    return {kind: summary for kind, summary in found.items() if summary is not None}
+
+
+def latency(evidence: Evidence, size: int, kind: str) -> LatencySummary | None:
+    """The summary of one latency, or None when it was not measured."""
+    rounds = evidence.good_rounds(size, kind).values()
+    return figures.recall(evidence.key(size, kind), lambda: summarize([pooled(each) for each in rounds]))
 
 
 def pooled(latencies: list[Latency]) -> Latency:

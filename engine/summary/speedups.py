@@ -15,6 +15,7 @@ from engine.formats import all_formats
 from engine.spec import Accuracy, Latency
 from engine.steps import steps_named
 from engine.store.rows import ComparisonRow
+from engine.summary.memory import figures
 from engine.summary.results import GOOD, Evidence, pooled
 
 LATENCY = "resident"
@@ -58,33 +59,35 @@ def compared(
 ) -> Result:
     """One result beside the baseline's and the best plain run's at the same batch size."""
     size = result.batch_size
-    rounds = mine.good_rounds(size, LATENCY)
     baseline = next((each for each in pairs if each[0].baseline), None)
     plain = best_plain(document, size, pairs, comparison)
     speedups: dict[str, Speedup] = {}
     if baseline is not None and not document.baseline:
-        add_speedup(speedups, "baseline", rounds, baseline, size)
+        add_speedup(speedups, "baseline", mine, baseline, size)
     if plain is not None:
-        add_speedup(speedups, "same-precision", rounds, plain, size)
+        add_speedup(speedups, "same-precision", mine, plain, size)
     return replace(
         result,
         speedup=speedups,
-        unstable=stability(rounds, baseline[1].good_rounds(size, LATENCY) if baseline else {}, comparison),
+        unstable=stability(mine, baseline[1] if baseline else None, size, comparison.workload.device),
         accuracy_difference=difference(result, baseline[0] if baseline and not document.baseline else None),
     )
 
 
 def add_speedup(
-    speedups: dict[str, Speedup], name: str, rounds: Rounds, other: tuple[VariantDocument, Evidence], size: int
+    speedups: dict[str, Speedup], name: str, mine: Evidence, other: tuple[VariantDocument, Evidence], size: int
 ) -> None:
     """Add the speed-up over another variant, from the rounds both were measured in."""
-    theirs = other[1].good_rounds(size, LATENCY)
+    rounds, theirs = mine.good_rounds(size, LATENCY), other[1].good_rounds(size, LATENCY)
     common = [number for number in rounds if number in theirs]
     if common:
-        speedups[name] = stats.speedup(
-            [stats.milliseconds(pooled(rounds[number])) for number in common],
-            [[stats.milliseconds(each) for each in theirs[number]] for number in common],
-            against=other[0].label,
+        speedups[name] = figures.recall(
+            ("speed-up", mine.key(size, LATENCY), other[1].key(size, LATENCY), other[0].label),
+            lambda: stats.speedup(
+                [stats.milliseconds(pooled(rounds[number])) for number in common],
+                [[stats.milliseconds(each) for each in theirs[number]] for number in common],
+                against=other[0].label,
+            ),
         )
 
 
@@ -115,17 +118,23 @@ def best_plain(
     return found
 
 
-def stability(rounds: Rounds, baseline: Rounds, comparison: ComparisonRow) -> str:
+def stability(mine: Evidence, baseline: Evidence | None, size: int, device: str) -> str:
     """Why the latency is unstable, or nothing."""
+    rounds = mine.good_rounds(size, LATENCY)
     if not rounds:
         return ""
+    key = ("unstable", mine.key(size, LATENCY), baseline.key(size, LATENCY) if baseline else None)
+    return figures.recall(key, lambda: spread(rounds, baseline.good_rounds(size, LATENCY) if baseline else {}, device))
+
+
+def spread(rounds: Rounds, baseline: Rounds, device: str) -> str:
+    """What speaks against a latency: its own variation, and the baseline's drift in the same rounds."""
     ends = [
         (stats.milliseconds(baseline[number][0]), stats.milliseconds(baseline[number][-1]))
         for number in rounds
         if len(baseline.get(number, [])) > 1
     ]
-    arrays = [stats.milliseconds(pooled(each)) for each in rounds.values()]
-    return stats.unstable(arrays, comparison.workload.device, ends)
+    return stats.unstable([stats.milliseconds(pooled(each)) for each in rounds.values()], device, ends)
 
 
 def difference(result: Result, baseline: VariantDocument | None) -> Interval | None:
