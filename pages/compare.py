@@ -6,10 +6,11 @@ import streamlit as st
 
 from engine.analysis.choice import meets
 from engine.analysis.headline import cards, headline
-from engine.frames import LATENCIES, SIDE_BY_SIDE, at_batch, machine, sort, sweep
+from engine.frames import at_batch, machine, sort, sweep
+from engine.metrics import LATENCIES, SIDE_BY_SIDE
 from engine.plots import bar_chart, throughput_chart, tradeoff_chart
 from pages import ui
-from pages.ui import badges, charts, compare, lists
+from pages.ui import badges, charts, compare, lists, results
 from pages.ui.context import chosen, document, frame
 
 ui.begin()
@@ -71,7 +72,7 @@ if not points.empty and points["batch_size"].nunique() > 1:
     )
 
 st.subheader("All results")
-compare.table(rows, row.id)
+results.table(rows, row.id)
 if chosen("variant") in set(rows["variant"]):
-    compare.selected_variant(rows[rows["variant"] == chosen("variant")].iloc[0])
+    results.selected_variant(rows[rows["variant"] == chosen("variant")].iloc[0])
 compare.exports(found)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from engine.frames import at_batch, batch_sizes, latencies
 from pages import ui
-from pages.ui import badges, explain, lists
+from pages.ui import badges, explain, lists, profiles
 from pages.ui.context import choose, chosen, document, frame
 
 ui.begin()
@@ -42,8 +42,8 @@ explain.figures(line)
 explain.route(variant)
 if result is not None:
     explain.advice(result)
-explain.time(row, variant, line)
-explain.fused(variant)
+profiles.time(row, variant, line)
+profiles.fused(variant)
 if result is not None:
     explain.hybrid(result)
     explain.precision(result)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from engine.analysis import numbers
 from pages import ui
-from pages.ui import add_model, badges, model_facts
+from pages.ui import add_model, badges, model_facts, model_form
 from pages.ui.context import choose, model_in_hand, store
 
 ui.begin()
@@ -42,7 +42,7 @@ if spec.guessed:
 
 inputs, structure, possible, manage = st.tabs(["Inputs and task", "Inside", "What can be done", "Manage"])
 with inputs:
-    model_facts.edit(row)
+    model_form.edit(row)
 with structure:
     model_facts.structure(spec)
 with possible:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from engine.frames import METRICS
+from engine.metrics import METRICS
 
 
 def eligible(frame: pd.DataFrame) -> pd.Series:

@@ -9,22 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from html import escape
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from engine.analysis import numbers
-from engine.frames import METRICS, Metric, axis_of
-from engine.plots.colours import BAD_TEXT, MUTED, STATUSES, TEXT, WARNING_TEXT, Theme, colour
+from engine.metrics import METRICS, Metric, axis_of
+from engine.plots.axes import spans_widely, x_axis, zoom
+from engine.plots.colours import TEXT, Theme, colour
 from engine.plots.hover import describe
+from engine.plots.labels import row_labels
 from engine.plots.theme import template
 
-LOG_SPAN = 20.0
 ROW_HEIGHT = 44
-NAME_LENGTH = 32
 FADED = 0.22
 
 
@@ -82,52 +79,6 @@ def bar_chart(
             "annotations": annotations,
         },
     )
-
-
-def spans_widely(values: pd.Series) -> bool:
-    """Whether positive values span more than 20×."""
-    positive = values[values > 0]
-    return len(positive) > 1 and bool(positive.max() / positive.min() > LOG_SPAN)
-
-
-def zoom(rows: pd.DataFrame, facts: Metric) -> tuple[float, float]:
-    """The part of an axis that matters: around the results that are not suspect, at least a point wide."""
-    trusted = rows[rows["status"] != "suspect"]
-    trusted = trusted if trusted[facts.name].notna().any() else rows
-    columns = [each for each in (facts.name, facts.low, facts.high) if each]
-    values = trusted[columns].to_numpy(dtype=float) * facts.unit_scale
-    if not np.isfinite(values).any():
-        return 0.0, 100.0
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    room = max(0.08 * (high - low), 0.5)
-    return max(low - room, -0.5), min(high + room, 100.5)
-
-
-def x_axis(values: pd.Series, facts: Metric, *, log: bool, window: tuple[float, float] | None) -> dict[str, Any]:
-    """The axis: unit, scale and direction are written on it."""
-    scale = ", log scale" if log else ""
-    axis: dict[str, Any] = {
-        "title": {"text": f"{facts.axis}{scale} · {facts.better} is better"},
-        "fixedrange": True,
-        "nticks": 5,
-        "zeroline": False,
-    }
-    if log:
-        return {**axis, **log_ticks(values), "type": "log"}
-    if window:
-        starts = f", from {window[0]:.0f}" if window[0] > 1 else ""
-        title = {"text": f"{facts.axis}{starts} · {facts.better} is better"}
-        return {**axis, "title": title, "range": list(window), "ticksuffix": "%"}
-    return {**axis, "rangemode": "tozero"}
-
-
-def log_ticks(values: pd.Series) -> dict[str, Any]:
-    """Ticks at 1, 2, 5 × 10ⁿ, or at powers of ten alone where the span is wide."""
-    positive = values[values > 0]
-    low, high = float(np.log10(positive.min())), float(np.log10(positive.max()))
-    steps = (1,) if high - low > 2.5 else (1, 3) if high - low > 1.3 else (1, 2, 5)
-    ticks = [step * 10.0**power for power in range(int(low) - 1, int(high) + 2) for step in steps]
-    return {"tickvals": ticks, "ticktext": [f"{each:,g}" for each in ticks], "range": [low - 0.15, high + 0.15]}
 
 
 def interval(row: pd.Series, facts: Metric, value: float) -> dict[str, Any] | None:
@@ -196,43 +147,3 @@ def point(
 def error_style(error: dict[str, Any] | None, theme: Theme) -> dict[str, Any] | None:
     """An error bar in the colour of the text."""
     return {**error, "color": TEXT[theme]} if error else None
-
-
-def row_labels(
-    row: pd.Series, facts: Metric, position: int, theme: Theme, *, pale: bool, bold: bool
-) -> list[dict[str, Any]]:
-    """The variant's name on the left and its figure, or its status in words, on the right."""
-    suspect = row["status"] == "suspect"
-    name = row["label"] if len(row["label"]) <= NAME_LENGTH else row["label"][: NAME_LENGTH - 1] + "…"
-    name = escape(name)
-    name = f"{name} · suspect" if suspect else f"<b>{name}</b>" if bold or row["baseline"] else name
-    text, shade = figure_text(row, facts, theme)
-    return [
-        {
-            "x": 0 if side == "left" else 1,
-            "xref": "paper",
-            "y": position - 0.32,
-            "text": content,
-            "showarrow": False,
-            "xanchor": side,
-            "yanchor": "middle",
-            "font": {"size": 12.5, "color": tint},
-            "opacity": 0.4 if pale else 1.0,
-        }
-        for side, content, tint in (("left", name, shade if suspect else TEXT[theme]), ("right", text, shade))
-    ]
-
-
-def figure_text(row: pd.Series, facts: Metric, theme: Theme) -> tuple[str, str]:
-    """What stands at the right of a row, and its colour: the figure, or the status with its mark."""
-    style = STATUSES[row["status"]]
-    value = row[facts.name]
-    if pd.notna(value):
-        written = (facts.short or facts.write)(float(value))
-        if row["status"] == "suspect":
-            return f"{style.mark} {written}", WARNING_TEXT[theme]
-        return f"<b>{written}</b>", TEXT[theme]
-    if row["status"] in ("ok", "suspect"):
-        return numbers.DASH, MUTED[theme]
-    failed = row["status"] in ("failed", "oom", "timeout", "crashed")
-    return f"{style.mark} {style.word}", BAD_TEXT[theme] if failed else MUTED[theme]

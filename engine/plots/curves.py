@@ -8,7 +8,7 @@ from html import escape
 import pandas as pd
 import plotly.graph_objects as go
 
-from engine.plots.bars import log_ticks, spans_widely
+from engine.plots.axes import log_ticks, spans_widely
 from engine.plots.colours import Theme, categorical, colour
 from engine.plots.theme import template
 

@@ -11,8 +11,9 @@ import plotly.graph_objects as go
 
 from engine.analysis import numbers
 from engine.analysis.pareto import front
-from engine.frames import METRICS, axis_of
-from engine.plots.bars import FADED, log_ticks, spans_widely, zoom
+from engine.metrics import METRICS, axis_of
+from engine.plots.axes import log_ticks, spans_widely, zoom
+from engine.plots.bars import FADED
 from engine.plots.colours import MUTED, TEXT, Theme, colour, family_title
 from engine.plots.hover import describe
 from engine.plots.theme import template

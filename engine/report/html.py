@@ -14,7 +14,8 @@ from engine.analysis import numbers
 from engine.analysis.headline import Card, cards, headline
 from engine.analysis.speedup import compared
 from engine.document import ComparisonDocument
-from engine.frames import LATENCIES, LATENCY_HELP, SIDE_BY_SIDE, at_batch, batch_sizes, latencies, machine, sort, sweep
+from engine.frames import at_batch, batch_sizes, latencies, machine, sort, sweep
+from engine.metrics import LATENCIES, LATENCY_HELP, SIDE_BY_SIDE
 from engine.plots import bar_chart, throughput_chart, tradeoff_chart
 from engine.report.method import METHOD, environment_facts, workload_facts
 from engine.report.sections import facts_list, tag, variant_section

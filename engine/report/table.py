@@ -7,7 +7,8 @@ from html import escape
 import pandas as pd
 
 from engine.analysis import numbers
-from engine.frames import LATENCIES, at_batch, sort
+from engine.frames import at_batch, sort
+from engine.metrics import LATENCIES
 from engine.plots.colours import STATUSES
 
 TONES = dict.fromkeys(("unsupported", "queued", "running", "cancelled"), "quiet") | {"ok": "good", "suspect": "warn"}

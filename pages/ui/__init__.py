@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from pages.ui.context import chosen, follow_url
+from pages.ui.badges import plain
+from pages.ui.context import chosen, comparison_in_hand, follow_url, model_in_hand
 
 PAGES = {
     "": [
@@ -48,6 +49,17 @@ def begin() -> None:
         navigate()
         st.rerun()
     follow_url()
+    in_hand()
+
+
+def in_hand() -> None:
+    """Name the model and the comparison in hand in the sidebar."""
+    model, comparison = model_in_hand(), comparison_in_hand()
+    with st.sidebar:
+        if model is not None:
+            st.caption(f"Model  \n**{plain(model.name)}**")
+        if comparison is not None:
+            st.caption(f"Comparison  \n**{plain(comparison.name)}**")
 
 
 __all__ = ["PAGES", "begin", "chosen", "navigate"]

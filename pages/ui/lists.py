@@ -78,7 +78,9 @@ def pick_model() -> ModelRow | None:
 def import_export(row: ComparisonRow) -> None:
     """Take in a comparison from another dashboard; rename or delete this one."""
     with st.expander("Import, rename, delete", icon=":material/more_horiz:"):
-        file = st.file_uploader("Import a comparison (JSON from another dashboard)", type=["json", "gz"], key="import_file")
+        file = st.file_uploader(
+            "Import a comparison (JSON from another dashboard)", type=["json", "gz"], key="import_file"
+        )
         if file is not None and st.button("Import", key="import", icon=":material/upload:"):
             try:
                 imported = store().import_document(documents.parse(file.getvalue()))

@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from engine.analysis import numbers
-from engine.frames import SIDE_BY_SIDE
+from engine.metrics import SIDE_BY_SIDE
 from engine.store import ComparisonRow, VariantProgress
 from pages.ui import badges
 from pages.ui.context import store

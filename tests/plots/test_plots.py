@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from engine.analysis.speedup import compared
-from engine.frames import SIDE_BY_SIDE, at_batch, layers, sort, sweep
+from engine.frames import at_batch, layers, sort, sweep
+from engine.metrics import SIDE_BY_SIDE
 from engine.plots import bar_chart, layer_chart, throughput_chart, tradeoff_chart
 from engine.plots.colours import BACKGROUND, Theme, categorical
 from tests.documents import gpu_document, quick_document

@@ -1,0 +1,84 @@
+"""Where the time of a variant goes, from its profile, and what was fused."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from engine import schedule
+from engine.analysis import numbers
+from engine.document import VariantDocument
+from engine.frames import layers
+from engine.plots import layer_chart
+from engine.store import ComparisonRow
+from pages.ui import charts
+from pages.ui.context import settings, store
+
+
+def time(row: ComparisonRow, variant: VariantDocument, line: pd.Series) -> None:
+    """Where the time goes, from the profile; without one, a button that asks for it."""
+    st.subheader("Where the time goes")
+    if pd.notna(line["enqueue_ms"]) and pd.notna(line["latency_ms"]):
+        share = line["enqueue_ms"] / line["latency_ms"]
+        st.markdown(
+            f"Enqueueing takes {numbers.duration(line['enqueue_ms'])}, {numbers.percent(share, 2)} of the latency."
+        )
+    profile = variant.profile
+    found = layers(profile)
+    if found.empty:
+        no_profile(row, variant, line)
+        return
+    busy, launches = profile.get("busy_ms"), profile.get("launches")
+    facts = [
+        f"{numbers.duration(float(busy))} of device time" if busy else "",
+        f"{launches} launches" if launches else "",
+    ]
+    st.caption(" · ".join(filter(None, facts)))
+    charts.show(
+        layer_chart(found, family=variant.family, theme=charts.theme()), key="chart_layers", alt="Time per layer"
+    )
+    with st.expander("Every layer"):
+        st.dataframe(found, hide_index=True)
+
+
+def no_profile(row: ComparisonRow, variant: VariantDocument, line: pd.Series) -> None:
+    """Say that there is no profile, and offer to make one where that is possible."""
+    if row.origin != "measured":
+        st.caption("This variant was not profiled when it was recorded.")
+        return
+    if line["status"] not in ("ok", "suspect"):
+        st.caption("Only a variant that runs can be profiled.")
+        return
+    asked = any(each.profile for each in store().variants(row.id) if each.id == variant.id)
+    if asked and row.active:
+        watch_profile(row.id, row.revision)
+    elif st.button("Profile this variant", icon=":material/troubleshoot:", key="profile"):
+        store().request_profile(row.id, variant.id)
+        schedule.ensure_running(settings())
+        st.rerun()
+
+
+@st.fragment(run_every=1)
+def watch_profile(comparison: str, revision: int) -> None:
+    """Wait for the profile; run the page again when something new is there."""
+    now = store().comparison(comparison)
+    if now.revision != revision or not now.active:
+        st.rerun()
+    st.progress(0.0, text="Profiling: time per layer and kernel")
+
+
+def fused(variant: VariantDocument) -> None:
+    """Which original layers each fused one came from."""
+    before, after = variant.profile.get("layers_before"), variant.profile.get("layers_after")
+    groups = [each for each in variant.profile.get("layers") or () if len(each.get("origin") or ()) > 1]
+    if not groups and not (before and after):
+        return
+    st.subheader("What was fused")
+    if before and after:
+        st.markdown(f"**{before} layers became {after}.**")
+    table = [
+        {"Fused layer": each["name"], "From": ", ".join(each["origin"]), "Precision": each.get("precision", "")}
+        for each in groups
+    ]
+    if table:
+        st.dataframe(pd.DataFrame(table), hide_index=True)
