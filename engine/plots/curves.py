@@ -40,7 +40,8 @@ def throughput_chart(sweep: pd.DataFrame, *, theme: Theme = "light") -> go.Figur
     sizes = sorted(sweep["batch_size"].unique())
     figure.update_layout(
         template=template(theme),
-        height=420,
+        height=400,
+        margin={"l": 8, "r": 8, "t": 12, "b": 48},
         xaxis={
             "type": "log",
             "tickvals": sizes,

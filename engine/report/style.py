@@ -40,14 +40,15 @@ p{{margin:0 0 10px;max-width:78ch}}
 .scroll{{overflow-x:auto;border:1px solid var(--rule);border-radius:10px}}
 table{{border-collapse:collapse;width:100%;font-size:13.5px}}
 th,td{{text-align:left;padding:7px 9px;border-bottom:1px solid var(--rule);vertical-align:top}}
-th{{color:var(--muted);font-weight:600;white-space:nowrap;background:var(--surface)}}
-td.number{{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}}
+th{{color:var(--muted);font-weight:600;background:var(--surface)}}
+td.number{{text-align:right;font-variant-numeric:tabular-nums}}
 th.number{{text-align:right}}
 tr:last-child td{{border-bottom:0}}
 tr.baseline td{{background:var(--surface)}}
 .status{{white-space:nowrap;font-weight:600}}
 .status.bad{{color:var(--bad)}}.status.good{{color:var(--good)}}.status.warn{{color:var(--warn)}}.status.quiet{{color:var(--muted)}}
-td small{{display:block;font-size:11.5px;color:var(--muted)}}
+td small{{display:block;max-width:150px;margin-left:auto;font-size:11.5px;color:var(--muted)}}
+td.latency small{{max-width:none;white-space:nowrap}}
 tbody th{{color:var(--text);white-space:normal;background:none}}
 th[scope=colgroup]{{background:var(--surface)}}
 tr:has(+tr.note)>*{{border-bottom:0;padding-bottom:2px}} tr.note td{{padding-top:0;color:var(--muted);font-size:13px}}

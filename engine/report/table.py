@@ -58,10 +58,10 @@ def table_row(row: pd.Series, latencies: list[pd.Series], columns: int) -> str:
     return f'<tr{kind}><th scope="row">{escape(row["label"])}</th>{status}{"".join(cells)}</tr>{below}'
 
 
-def cell(text: str, *below: str) -> str:
+def cell(text: str, *below: str, kind: str = "number") -> str:
     """A figure, and smaller ones below it."""
     small = "".join(f"<small>{each}</small>" for each in below if each)
-    return f'<td class="number">{text}{small}</td>'
+    return f'<td class="{kind}">{text}{small}</td>'
 
 
 def figure(value: float) -> float | None:
@@ -79,6 +79,7 @@ def latency(row: pd.Series) -> str:
         interval(row["latency_low"], row["latency_high"]),
         "baseline" if row["baseline"] else speedup,
         f"p90 {percentile(row['latency_p90'], row, 64)} · p99 {percentile(row['latency_p99'], row, 662)}",
+        kind="number latency",
     )
 
 
