@@ -27,7 +27,7 @@ from engine.workload import fixed_batch
 
 BAD: tuple[Status, ...] = ("failed", "crashed", "timeout", "oom", "cancelled")
 OK, FAILED = 0, 1
-POLL_S = 0.1
+POLL_S, REDRAW_S = 0.2, 2.0
 DEVICES = ("cpu", "cuda")
 
 
@@ -116,9 +116,13 @@ def follow(store: Store, id: str, display: Display) -> None:
     thread = threading.Thread(target=scheduler.run, name="scheduler", daemon=True)
     thread.start()
     cancelled = False
-    while thread.is_alive() and store.comparison(id).active:
+    seen: tuple[str, int] | None = None
+    drawn = 0.0
+    while thread.is_alive() and (pulse := store.pulse(id))[0] in ("queued", "running"):
         try:
-            display.update(store.progress(id))
+            if pulse != seen or time.monotonic() > drawn + REDRAW_S:
+                display.update(store.progress(id))
+                seen, drawn = pulse, time.monotonic()
             time.sleep(POLL_S)
         except KeyboardInterrupt:
             if cancelled:

@@ -19,9 +19,9 @@ from engine.store.store import Store
 from engine.worker.launch import launch
 from engine.worker.protocol import Event, Outcome
 
-NOTE_S = 0.2
-CANCEL_CHECK_S = 0.1
-LOCK_POLL_S = 0.02
+NOTE_S = 0.5
+CANCEL_CHECK_S = 0.25
+LOCK_POLL_S = 0.05
 
 
 class Lane:

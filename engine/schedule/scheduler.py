@@ -14,6 +14,7 @@ from engine.store.store import Store
 
 RENEW_S = 5.0
 IDLE_POLL_S = 0.1
+BUSY_POLL_S = 0.5
 
 
 class Scheduler:
@@ -46,7 +47,7 @@ class Scheduler:
                 renewed = now
                 self.queue.renew()
                 recover(self.queue)
-            self.stopping.wait(IDLE_POLL_S)
+            self.stopping.wait(BUSY_POLL_S if active else IDLE_POLL_S)
         self.stop()
 
     def open_lane(self, device: str) -> None:

@@ -100,6 +100,16 @@ def find(session: Session, id: str) -> schema.Comparison:
     return row
 
 
+def pulse(session: Session, id: str) -> tuple[str, int]:
+    """The state and the revision of a comparison; raises BadInput when there is none."""
+    found = session.execute(
+        select(schema.Comparison.state, schema.Comparison.revision).where(schema.Comparison.id == id)
+    ).one_or_none()
+    if found is None:
+        raise BadInput(f"There is no comparison {id}.", "Pick one on the Runs page; it may have been deleted.")
+    return found.state, found.revision
+
+
 def touch(session: Session, id: str) -> None:
     """Count a change, so that readers know that theirs is old."""
     session.execute(

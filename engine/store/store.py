@@ -120,6 +120,11 @@ class Store:
         with self.readers() as session:
             return comparisons.comparison_row(session, comparisons.find(session, id))
 
+    def pulse(self, id: str) -> tuple[str, int]:
+        """The state and the revision of a comparison: cheap enough to ask often."""
+        with self.readers() as session:
+            return comparisons.pulse(session, id)
+
     def variants(self, id: str) -> list[VariantRow]:
         """The variants of a comparison in their order."""
         with self.readers() as session:
