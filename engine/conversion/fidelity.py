@@ -26,23 +26,28 @@ Call = Callable[..., Any]
 
 @dataclass
 class Fidelity:
-    """What the comparison found: `diverged` of `of` inputs, the worst error and one of the inputs."""
+    """What the comparison found: `diverged` of `of` inputs, the worst error and one of the inputs.
+
+    `refused` counts those of the diverged inputs that the module takes and the trace does not.
+    """
 
     of: int = 0
     diverged: int = 0
+    refused: int = 0
     skipped: int = 0
     worst: float = 0.0
     example: str = ""
     kinds: set[str] = field(default_factory=set)
 
-    def add(self, kind: str, description: str, error: float, tolerance: float) -> None:
-        """Count one input."""
+    def add(self, kind: str, description: str, error: float, tolerance: float, refusal: str = "") -> None:
+        """Count one input; `refusal` is what the trace raised on it."""
         self.of += 1
         if error <= tolerance:
             self.worst = max(self.worst, error) if not self.diverged else self.worst
             return
+        self.refused += bool(refusal)
         if not self.diverged or error > self.worst:
-            self.worst, self.example = error, description
+            self.worst, self.example = error, f"{description}: {refusal}" if refusal else description
         self.diverged += 1
         self.kinds.add(kind)
 
@@ -91,11 +96,17 @@ def compare(
             continue
         given = outputs(trace, feeds, spec)
         if isinstance(given, Exception):
-            found.add(kind, f"{description}: {str(given).strip().splitlines()[-1][:200]}", math.inf, tolerance)
+            found.add(kind, description, math.inf, tolerance, last_line(given))
         else:
             found.add(kind, description, relative_l2(expected, given), tolerance)
         context.progress(min(0.95, 0.5 + 0.45 * found.of / INPUTS), f"Checking the trace on input {found.of}")
     return found
+
+
+def last_line(error: Exception) -> str:
+    """The last line of a message, where PyTorch puts the point."""
+    lines = [each.strip() for each in str(error).splitlines() if each.strip()]
+    return (lines[-1] if lines else type(error).__name__)[:200]
 
 
 def outputs(call: Call, feeds: Mapping[str, Any], spec: ModelSpec) -> list[np.ndarray] | Exception:

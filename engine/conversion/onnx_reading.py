@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 OPSETS = (18, 17, 16, 15, 14, 13, 12, 11)
+# Operators whose later versions only take more types: the converter of an earlier version does.
+SAME_MEANING = {
+    "Cast", "Concat", "Constant", "ConstantOfShape", "Equal", "Expand", "Flatten", "Gather", "Greater",
+    "GreaterOrEqual", "Identity", "IsInf", "IsNaN", "Less", "LessOrEqual", "Mod", "Pad", "Reshape",
+    "ScatterND", "Shape", "Size", "Slice", "Squeeze", "Transpose", "Unsqueeze", "Where",
+}  # fmt: skip
 OPERATOR = re.compile(r"operation_type='(?P<name>\w+)', version=(?P<version>\d+)")
 
 
@@ -25,7 +31,6 @@ def rebuilt(model: ModelProto, spec: ModelSpec) -> tuple[ModelProto, Any]:
     Raises Unsupported naming the operator that stops it.
     """
     import onnx
-    from onnx2torch import convert
 
     order_inputs(model, spec)
     without_allowzero(model)
@@ -34,7 +39,7 @@ def rebuilt(model: ModelProto, spec: ModelSpec) -> tuple[ModelProto, Any]:
     for opset in (current, *(each for each in OPSETS if each < current)):
         try:
             graph = model if opset == current else onnx.version_converter.convert_version(model, opset)
-            return graph, convert(graph).eval()
+            return graph, convert(graph)
         except Exception as error:  # both libraries raise whatever they trip over
             problem = error if isinstance(error, NotImplementedError) or problem is None else problem
     assert problem is not None
@@ -44,6 +49,57 @@ def rebuilt(model: ModelProto, spec: ModelSpec) -> tuple[ModelProto, Any]:
         f"onnx2torch can't rebuild this graph: {what} stops it.",
         "Use ONNX Runtime or TensorRT, or upload the PyTorch weights with an architecture.",
     ) from problem
+
+
+def convert(graph: ModelProto) -> Any:
+    """The module of a graph; shapes that are constants are written into it, so that torch.export can follow."""
+    import onnx2torch
+
+    versions = {each.domain: each.version for each in graph.opset_import}
+    for node in graph.graph.node:
+        if node.op_type in SAME_MEANING and node.domain == "":
+            adopt_earlier_converter(node.op_type, versions.get("", 1))
+    module = onnx2torch.convert(graph).eval()
+    settle_shapes(module)
+    return module
+
+
+def adopt_earlier_converter(name: str, version: int) -> None:
+    """Register the converter of the nearest earlier version of an operator where this one has none."""
+    from onnx import defs
+    from onnx2torch.node_converters.registry import add_converter, get_converter
+
+    since = defs.get_schema(name, max_inclusive_version=version, domain="").since_version
+    for earlier in range(since, 0, -1):
+        try:
+            known = get_converter(name, earlier)
+        except NotImplementedError:
+            continue
+        if earlier != since:
+            add_converter(name, since)(known)
+        return
+
+
+def settle_shapes(module: Any) -> None:
+    """Replace every Reshape to a constant shape by one that does not look at a tensor's values."""
+    layers = dict(module.named_modules())
+    for node in list(module.graph.nodes):
+        if node.op != "call_module" or type(layers[node.target]).__name__ != "OnnxReshape" or len(node.args) < 2:
+            continue
+        shape = node.args[1]
+        if shape.op != "get_attr":
+            continue
+        owner, _, name = shape.target.rpartition(".")
+        values = tuple(int(each) for each in getattr(module.get_submodule(owner), name))
+        with module.graph.inserting_before(node):
+            node.replace_all_uses_with(module.graph.call_function(reshaped, (node.args[0], values)))
+        module.graph.erase_node(node)
+    module.recompile()
+
+
+def reshaped(value: Any, shape: tuple[int, ...]) -> Any:
+    """ONNX's Reshape to a constant shape, where 0 keeps a dimension."""
+    return value.reshape([value.shape[axis] if size == 0 else size for axis, size in enumerate(shape)])
 
 
 def without_allowzero(model: ModelProto) -> None:

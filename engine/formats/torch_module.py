@@ -72,19 +72,12 @@ def load(folder: Path) -> nn.Module:
 def build(folder: Path, model: Mapping[str, Any]) -> nn.Module:
     """Build the bare module, before any step was applied to it."""
     architecture = model["architecture"]
-    if architecture == PROGRAM:
-        import torch
+    if architecture in (PROGRAM, GRAPH):
+        from engine.conversion import carried
 
-        module: nn.Module = torch.export.load(str(folder / CARRIED[0])).module()
-        for each in ("train", "eval"):  # a program's module refuses both; its graph has no training branches to switch
-            module.__dict__.pop(each, None)
-        return module
-    if architecture == GRAPH:
-        import onnx
-        from onnx2torch import convert
-
-        converted: nn.Module = convert(onnx.load(str(folder / CARRIED[1])))
-        return converted
+        read = carried.load_program if architecture == PROGRAM else carried.load_graph
+        captured: nn.Module = read(folder / (CARRIED[0] if architecture == PROGRAM else CARRIED[1]))
+        return captured
     from engine import catalog
 
     return catalog.build(architecture, model.get("arguments", {}))

@@ -32,7 +32,7 @@ class DynamicInt8(Step):
     operators: str = option(
         "matmul", "Matrix products and embeddings alone, or convolutions too (often slower)", choices=("matmul", "all")
     )
-    per_channel: bool = option(False, "One scale for each output channel: more accurate, a little larger")
+    per_channel: bool = option(True, "One scale for each output channel: more accurate, a little larger")
     reduce_range: bool = option(False, "Use 7 bits, for CPUs without VNNI where 8-bit products overflow")
 
     def apply(self, source: Artifact, context: Context) -> Artifact:
@@ -56,7 +56,7 @@ class DynamicInt8(Step):
         done = {name: before[name] - after[name] for name in (*MATRIX, "Conv") if before[name] > after[name]}
         if not done:
             raise Unsupported(
-                "This graph has no float32 operator that dynamic quantization takes.",
+                "This graph has no float32 operator outside branches and loops that dynamic quantization takes.",
                 "Choose operators=all for convolutions." if self.operators == "matmul" else "Use half instead.",
             )
         path = onnx_format.save(model, context.folder)

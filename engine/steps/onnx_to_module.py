@@ -30,8 +30,7 @@ class OnnxToModule(Step):
         return None
 
     def apply(self, source: Artifact, context: Context) -> Artifact:
-        import onnx
-
+        from engine.conversion.carried import save_graph
         from engine.conversion.differences import TOLERANCE, relative_l2
         from engine.conversion.fidelity import outputs
         from engine.conversion.onnx_reading import rebuilt, run_onnx
@@ -40,16 +39,20 @@ class OnnxToModule(Step):
 
         context.progress(0.1, "Rebuilding the graph")
         graph, module = rebuilt(onnx_format.load(source.path), context.spec)
+        save_graph(graph, context.folder / torch_module.CARRIED[1])
+        path = torch_module.write(context.folder, torch_module.GRAPH, {}, module.state_dict())
+        context.progress(0.6, "Comparing it with the graph")
         example = context.example()
+        found = outputs(torch_module.load(path), example, context.spec)
         expected = run_onnx(source, example)
-        found = outputs(module, example, context.spec)
-        error = str(found) if isinstance(found, Exception) else ""
-        distance = float("inf") if isinstance(found, Exception) else relative_l2(expected, found)
-        if error or distance > TOLERANCE.get(source.precision, TOLERANCE["fp32"]):
-            problem = error.strip().splitlines()[-1][:200] if error else f"its relative error is {distance:.2g}"
+        if isinstance(found, Exception):
+            problem = str(found).strip().splitlines()[-1][:200]
+        else:
+            distance = relative_l2(expected, found)
+            close = distance <= TOLERANCE.get(source.precision, TOLERANCE["fp32"])
+            problem = "" if close else f"its relative error is {distance:.2g}"
+        if problem:
             raise StepFailed(
                 f"The rebuilt module does not do what the graph does: {problem}.", "Use ONNX Runtime for this model."
             )
-        onnx.save(graph, str(context.folder / torch_module.CARRIED[1]))
-        path = torch_module.write(context.folder, torch_module.GRAPH, {}, module.state_dict())
         return source.derive("torch-module", path)

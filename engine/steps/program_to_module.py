@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 
 from engine.artifact import Artifact
@@ -23,9 +22,11 @@ class ProgramToModule(Step):
     cost = 1.0
 
     def apply(self, source: Artifact, context: Context) -> Artifact:
+        from engine.conversion.carried import save_program
         from engine.formats import exported_program, torch_module
 
-        module = exported_program.load(source.path).module()
-        shutil.copyfile(source.path, context.folder / torch_module.CARRIED[0])
-        path = torch_module.write(context.folder, torch_module.PROGRAM, {}, module.state_dict())
+        program = exported_program.load(source.path)
+        state = program.module().state_dict()
+        save_program(program, context.folder / torch_module.CARRIED[0])
+        path = torch_module.write(context.folder, torch_module.PROGRAM, {}, state)
         return source.derive("torch-module", path)
