@@ -215,7 +215,7 @@ def context_of(api: Any, module: Any, inputs: list[Any]) -> tuple[Any, Any]:
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "model.onnx")
         with torch.inference_mode():
-            torch.onnx.export(module, tuple(inputs), path, dynamo=False, opset_version=18)
+            torch.onnx.export(module, tuple(inputs), path, dynamo=True, external_data=False)
         if not parser.parse_from_file(path):
             raise RuntimeError(parser.get_error(0).desc())
     plan = builder.build_serialized_network(network, builder.create_builder_config())

@@ -13,6 +13,7 @@ import pytest
 from engine.artifact import Artifact
 from engine.data import bundled
 from engine.data.prepared import Prepared
+from engine.measure.nvml import device_count
 from engine.runtimes.base import Site
 from engine.spec import ModelSpec, TensorSpec
 
@@ -120,3 +121,11 @@ def digits_data() -> Prepared:
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     return Site(device="cuda:0", threads=1, batch_size=4, scratch=tmp_path, cache=tmp_path / "cache")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests marked `gpu` need one."""
+    if item.get_closest_marker("gpu"):
+        count, why_none = device_count()
+        if not count:
+            pytest.skip(f"no NVIDIA GPU: {why_none}")
