@@ -93,23 +93,32 @@ def succeeded(outcome: Outcome) -> dict[str, Any]:
 
 
 def copy_upload(settings: Settings, path: Path, folder: Path) -> Path:
-    """Copy a file chunk by chunk, so that its memory never holds it; raises BadInput when it can't be."""
+    """Copy a file or a folder chunk by chunk; raises BadInput when it can't be read or is too large."""
     target = folder / Path(path.name).name
-    limit = settings.upload_limit_mb * 1_000_000
     try:
-        size = path.stat().st_size
-        if not path.is_file():
-            raise BadInput(f"{path.name} is not a file.", "Give the path of a model file.")
-        if size > limit:
+        path.stat()
+        files = [each for each in path.rglob("*") if each.is_file()] if path.is_dir() else [path]
+        size = sum(each.stat().st_size for each in files)
+        if size > settings.upload_limit_mb * 1_000_000:
             raise BadInput(
                 f"{path.name} has {size / 1e6:.0f} MB; the limit is {settings.upload_limit_mb} MB.",
                 "An operator can raise it with OPTIBENCH_UPLOAD_LIMIT_MB.",
             )
-        with path.open("rb") as source, target.open("wb") as copy:
-            shutil.copyfileobj(source, copy, CHUNK)
+        for each in files:
+            copy = target / each.relative_to(path) if path.is_dir() else target
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy_file(each, copy)
     except OSError as error:
         raise BadInput(f"{path} can't be read: {error.strerror or error}.", "Check the path.") from error
     return target
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy one regular file; raises BadInput for a pipe or a device, which may never end."""
+    if not source.is_file():
+        raise BadInput(f"{source.name} is not a file.", "Give the path of a file or a folder.")
+    with source.open("rb") as stream, target.open("wb") as copy:
+        shutil.copyfileobj(stream, copy, CHUNK)
 
 
 def add_dataset(

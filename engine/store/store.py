@@ -99,7 +99,7 @@ class Store:
             row = models.find_dataset(session, id)
             path = Path(row.path)
             session.delete(row)
-        self.remove(path)
+        self.remove(path.parent if path.parent.name == id else path)
 
     # Comparisons
 

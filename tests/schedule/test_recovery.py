@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -138,6 +139,34 @@ def test_a_stopped_scheduler_leaves_nothing_running_and_cancel_ends_the_rest(
     store.cancel(queued)
     until(lambda: store.comparison(queued).state == "cancelled", 30)
     assert {each.status for each in store.progress(queued)} == {"cancelled"}
+
+
+def test_a_time_limit_ends_a_phase_and_the_rest_goes_on(
+    store: Store, queued: str, start: Callable[[], subprocess.Popen[bytes]]
+) -> None:
+    model = store.comparison(queued).model_id
+    assert model is not None
+    store.cancel(queued)
+    id = store.create_comparison("Short", model, replace(FAST, timeout_s=0.05), variants(A))
+    start()
+    until(lambda: store.comparison(id).state == "finished", 30)
+    line = store.progress(id)[0]
+    assert line.status == "timeout"
+    assert "did not finish within" in line.reason
+    assert line.hint
+
+
+def test_one_variant_is_cancelled_in_the_middle(
+    store: Store, queued: str, start: Callable[[], subprocess.Popen[bytes]]
+) -> None:
+    start()
+    until(lambda: store.marks(queued))
+    store.cancel(queued, store.variants(queued)[1].id)
+    until(lambda: store.comparison(queued).state == "finished", 90)
+    first, second = store.progress(queued)
+    assert first.status == "ok"
+    assert second.status == "cancelled"
+    assert {each.state for each in store.state(queued).phases} == {"done"}
 
 
 def test_one_scheduler_is_enough(home: Settings, store: Store, start: Callable[[], subprocess.Popen[bytes]]) -> None:
