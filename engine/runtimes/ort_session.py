@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import BadInput, OptibenchError, OutOfMemory, Unsupported
+from engine.errors import BadInput, Unsupported
 from engine.runtimes.base import Session, Site
 from engine.runtimes.cuda_libraries import DeviceWait, preload
 from engine.runtimes.inputs import checked
+from engine.runtimes.ort_errors import raise_translated
 from engine.runtimes.ort_values import decoded, empty, encoded, numeric
 from engine.spec import ModelSpec
 
@@ -123,7 +124,7 @@ class OrtSession(Session):
                     self.values[name].update_inplace(array)
                 self.forget_shapes()
         except Exception as error:
-            raise translate(error) from error
+            raise_translated(error)
         self.shapes = shapes
 
     def bind_new(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -178,7 +179,7 @@ class OrtSession(Session):
         try:
             self.session.run_with_iobinding(self.binding, self.run_options)
         except Exception as error:
-            raise translate(error) from error
+            raise_translated(error)
 
     def synchronize(self) -> None:
         if self.wait is not None:
@@ -221,7 +222,7 @@ def create(model: Path, site: Site, plan: OrtPlan) -> Any:
         providers = [(name, dict(settings)) for name, settings in plan.providers]
         return onnxruntime.InferenceSession(str(model), options, providers=providers)
     except Exception as error:
-        raise translate(error) from error
+        raise_translated(error)
 
 
 def placement(session: Any) -> tuple[dict[str, int], dict[str, int]]:
@@ -259,23 +260,3 @@ def matched(spec: ModelSpec, graph_names: list[str], input_names: Sequence[str])
             "Inspect the ONNX file and upload it as a model of its own.",
         )
     return found
-
-
-def translate(error: Exception) -> Exception:
-    """OutOfMemory, Unsupported or BadInput where ONNX Runtime's words allow it, else the error itself."""
-    if isinstance(error, OptibenchError):
-        return error
-    text = str(error)
-    lowered = text.lower()
-    line = text.splitlines()[0][:300] if text else type(error).__name__
-    if "failed to allocate memory" in lowered or "out of memory" in lowered or "bad_alloc" in lowered:
-        return OutOfMemory(f"Memory ran out: {line}", "Try a smaller batch size.")
-    if "cuda graph" in lowered or "cudagraph" in lowered or "graph capture" in lowered:
-        return Unsupported(f"This graph can't be captured into a CUDA graph: {line}", "Turn the CUDA graph off.")
-    if type(error).__name__ == "NotImplemented":
-        return Unsupported(
-            f"ONNX Runtime has no kernel for this graph: {line}", "Choose another precision or provider."
-        )
-    if type(error).__name__ in ("InvalidGraph", "InvalidProtobuf", "NoSuchFile"):
-        return BadInput(f"ONNX Runtime can't read this file: {line}", "Export the model again.")
-    return error

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.artifact import Artifact
-from engine.errors import MissingDependency, OutOfMemory, Unsupported
+from engine.errors import MissingDependency, OptibenchError, Unsupported
 from engine.plugin import option
 from engine.runtimes.base import Runtime, Session, Site
 from engine.runtimes.eager import load_module, lowered
 from engine.runtimes.toolchain import missing_compiler
-from engine.runtimes.torch_session import Call, TorchSession, first_line, set_up, translate
+from engine.runtimes.torch_errors import first_line, translate
+from engine.runtimes.torch_session import Call, TorchSession, set_up
 from engine.spec import ModelSpec
 
 
@@ -95,7 +96,10 @@ class CompiledSession(TorchSession):
         try:
             return super().infer()
         except Exception as error:
-            raise explained(error) from error
+            known = explained(error)
+            if known is error:
+                raise
+            raise known from error
 
     def fetch(self) -> list[Any]:
         self.describe()
@@ -154,8 +158,9 @@ def explained(error: Exception) -> Exception:
     """Unsupported where Dynamo or Inductor gave up on this model, OutOfMemory, or the error itself."""
     import torch._dynamo.exc as dynamo
 
-    if isinstance(translate(error), OutOfMemory):
-        return translate(error)
+    known = translate(error)
+    if isinstance(known, OptibenchError):
+        return known
     if isinstance(error, dynamo.FailOnRecompileLimitHit):
         return Unsupported(
             "torch.compile kept compiling this model anew until it reached its limit.",

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.errors import MissingDependency, OutOfMemory, Unsupported
+from engine.errors import MissingDependency, Unsupported
 from engine.runtimes.base import Session, Site
 from engine.runtimes.inputs import checked
+from engine.runtimes.torch_errors import first_line as first_line
+from engine.runtimes.torch_errors import raise_translated, translated
+from engine.runtimes.torch_errors import translate as translate
 from engine.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -93,7 +96,7 @@ class TorchSession(Session):
             else:
                 self.output = self.infer()
         except Exception as error:
-            raise translate(error) from error
+            raise_translated(error)
 
     def infer(self) -> Any:
         """One call without autograd."""
@@ -137,7 +140,7 @@ class TorchSession(Session):
             try:
                 torch.cuda.synchronize(self.device)
             except Exception as error:
-                raise translate(error) from error
+                raise_translated(error)
 
     def fetch(self) -> list[np.ndarray]:
         from engine.torch_bridge import flatten, to_numpy
@@ -183,35 +186,6 @@ def widened(value: np.ndarray, index: int, spec: ModelSpec) -> np.ndarray:
     return value
 
 
-@contextlib.contextmanager
-def translated() -> Iterator[None]:
-    """Turn PyTorch's out-of-memory errors into ours."""
-    try:
-        yield
-    except Exception as error:
-        raise translate(error) from error
-
-
-def translate(error: Exception) -> Exception:
-    """OutOfMemory where memory ran out, else the error itself."""
-    import torch
-
-    text = str(error)
-    if (
-        isinstance(error, torch.cuda.OutOfMemoryError)
-        or "CUDA out of memory" in text
-        or "can't allocate memory" in text
-    ):
-        return OutOfMemory(f"Memory ran out: {first_line(error)}", "Try a smaller batch size.")
-    return error
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of a message, at most 300 characters, without its full stop."""
-    lines = [each.strip() for each in str(error).splitlines() if each.strip()]
-    return (lines[0] if lines else type(error).__name__)[:300].rstrip(".")
-
-
 def require_device(device: str) -> None:
     """Raise when PyTorch can't use the device."""
     import torch
@@ -229,6 +203,8 @@ def set_up(site: Site, *, tf32: bool = False) -> Callable[[], None]:
 
     require_device(site.device)
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    if site.device.startswith("cuda"):
+        torch.cuda.set_device(site.device)  # CUDA graphs and Triton use the current device
     before = (torch.get_num_threads(), matmul.allow_tf32, cudnn.allow_tf32)
     if site.threads:
         torch.set_num_threads(site.threads)

@@ -47,7 +47,8 @@ class AotCompile(Step):
         import torch._inductor
 
         from engine.formats import exported_program
-        from engine.runtimes.torch_session import first_line, require_device
+        from engine.runtimes.torch_errors import first_line
+        from engine.runtimes.torch_session import require_device
 
         device = context.device
         require_device(device)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from engine.artifact import Artifact
-from engine.errors import OutOfMemory
+from engine.errors import OptibenchError, OutOfMemory
 from engine.runtimes import all_runtimes
 from engine.runtimes.base import Site
 from engine.spec import ModelSpec, TensorSpec
@@ -45,4 +45,26 @@ def test_a_batch_that_does_not_fit(name: str, device: str, tmp_path: Path, site:
     session.bind({"x": np.full((1, 1), 7, np.float32)})
     session.run()
     assert session.fetch()[0].tolist() == [[7]]
+    session.close()
+
+
+@pytest.mark.parametrize("name", ["torchscript", "libtorch"])
+def test_an_error_inside_a_script_is_told_in_its_own_words(
+    name: str, tmp_path: Path, site: Callable[..., Site]
+) -> None:
+    class Picky(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.view(7, 7)
+
+    path = tmp_path / "picky.pt"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.script(Picky()), str(path))
+    runtime = all_runtimes()[name]()
+    if runtime.missing():
+        pytest.skip(str(runtime.missing()))
+    session = runtime.open(Artifact("torchscript", path), GREEDY, site())
+    session.bind({"x": np.zeros((2, 1), np.float32)})
+    with pytest.raises(OptibenchError, match=r"shape '\[7, 7\]' is invalid"):
+        session.run()
     session.close()
