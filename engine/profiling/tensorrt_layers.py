@@ -59,13 +59,10 @@ def time_layers(session: Any, api: Any) -> dict[str, float]:
         def report_layer_time(self, layer_name: str, ms: float) -> None:
             samples.setdefault(layer_name, []).append(ms)
 
-    session.context.profiler = Collector()
-    try:
-        for _ in range(CALLS):
-            session.enqueue()
-            session.synchronize()
-    finally:
-        session.context.profiler = None
+    session.collector = session.context.profiler = Collector()  # the context keeps no reference of its own
+    for _ in range(CALLS):
+        session.enqueue()
+        session.synchronize()
     return {name: sorted(found)[len(found) // 2] for name, found in samples.items()}
 
 

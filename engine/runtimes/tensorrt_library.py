@@ -11,7 +11,7 @@ precision flag of the builder is ever set.
 | timing cache          | yes                | yes             | does nothing                         |
 | optimization level    | 0 to 5             | 0 to 5          | accepted                             |
 | runtime cache         | no                 | no              | keeps the kernels compiled on use    |
-| device memory size    | `device_memory_size_v2` | removed    | `device_memory_size_v2`              |
+| asks before a capture | no              | no              | `is_stream_capturable`               |
 """
 
 from __future__ import annotations
@@ -103,6 +103,11 @@ class Library:
             kept.deserialize(cache.read_bytes())
         config.set_runtime_cache(kept)
         return engine.create_execution_context(config), kept
+
+    def capturable(self, context: Any, stream: int) -> bool:
+        """Whether an inference can be captured into a CUDA graph, where the library tells; else it is tried."""
+        ask = getattr(context, "is_stream_capturable", None)
+        return ask is None or bool(ask(stream))
 
     def context_memory_bytes(self, engine: Any) -> int | None:
         """Device memory of one execution context, where the library tells."""

@@ -151,7 +151,7 @@ class TensorRTSession(Session):
         for _ in range(WARMUP_CALLS):
             self.enqueue()
         self.stream.synchronize()
-        if not self.context.is_stream_capturable(self.stream.handle):
+        if not self.library.capturable(self.context, self.stream.handle):
             raise Unsupported(
                 "TensorRT can't capture this engine into a CUDA graph.", "Turn the CUDA graph off for this variant."
             )
