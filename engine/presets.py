@@ -29,7 +29,7 @@ MODULES, NEEDS_DATA = "M", "D"
 Recipes = list[tuple[str, str]]
 
 
-def recipes(spec: ModelSpec, device: str, preset: str, *, dataset: bool = True) -> Recipes:
+def recipes(spec: ModelSpec, device: str, preset: str, *, dataset: bool = False) -> Recipes:
     """Labels and recipes of a preset for one model on one device, the format's reference first.
 
     Without a data set, what needs one is left out. Raises BadInput when there is no such preset.

@@ -37,9 +37,9 @@ def test_quick_has_four_variants_with_the_reference_first(format: str) -> None:
 @pytest.mark.parametrize("preset", presets.NAMES)
 def test_labels_are_unique_and_data_is_asked_for_only_when_it_is_there(preset: str) -> None:
     spec = replace(SPEC, format="torch-module")
-    found = presets.recipes(spec, "cpu", preset)
+    found = presets.recipes(spec, "cpu", preset, dataset=True)
     assert len({label for label, _ in found}) == len(found) == len({text for _, text in found})
-    without = presets.recipes(spec, "cpu", preset, dataset=False)
+    without = presets.recipes(spec, "cpu", preset)
     assert not any("finetune" in text for _, text in without)
 
 
