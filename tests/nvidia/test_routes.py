@@ -1,0 +1,93 @@
+"""How a recipe reaches TensorRT from each format, what is said where it can't, and which GPUs are refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine import recipes, routes
+from engine.plugin import Plugin
+from engine.runtimes.tensorrt import TensorRT
+from engine.runtimes.tensorrt_library import judge_gpu, says_out_of_memory
+from engine.spec import ModelSpec, TensorSpec, Variant
+
+RUNTIMES = (
+    "tensorrt",
+    "torch-tensorrt-runtime",
+    "torch-tensorrt-jit",
+    "onnxruntime-tensorrt",
+    "onnxruntime-tensorrt-rtx",
+)
+
+
+def model(format: str, **facts: object) -> ModelSpec:
+    pixels = TensorSpec("pixels", "float32", ("batch", 3, 8, 8))
+    return ModelSpec("model", format, (pixels,), (TensorSpec("y", "float32", ("batch", 4)),), **facts)  # type: ignore[arg-type]
+
+
+def planned(recipe: str, spec: ModelSpec) -> Variant:
+    return routes.plan(spec, recipes.parse(recipe), "cuda:0")
+
+
+@pytest.fixture
+def everything_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Plugin, "missing", classmethod(lambda cls: None))
+
+
+@pytest.mark.parametrize(
+    ("format", "recipe", "expected"),
+    [
+        ("onnx", "tensorrt", ("onnx", "tensorrt-engine")),
+        (
+            "torch-module",
+            "half > onnx > tensorrt(cuda_graph=true) [static]",
+            ("torch-module",) * 2 + ("onnx", "tensorrt-engine"),
+        ),
+        (
+            "torch-module",
+            "torch-tensorrt-compile > torch-tensorrt-runtime",
+            ("torch-module", "exported-program", "torch-tensorrt"),
+        ),
+        ("torchscript", "torch-tensorrt-compile > torch-tensorrt-runtime", ("torchscript", "torch-tensorrt")),
+        ("torch-module", "torch-tensorrt-jit", ("torch-module",)),
+        ("onnx", "int8-qdq(target=tensorrt) > tensorrt", ("onnx", "onnx", "tensorrt-engine")),
+        ("torch-module", "onnx > fp8-qdq > tensorrt", ("torch-module", "onnx", "onnx", "tensorrt-engine")),
+        ("onnx", "onnxruntime-tensorrt-rtx(cuda_graph=true)", ("onnx",)),
+    ],
+)
+def test_routes(format: str, recipe: str, expected: tuple[str, ...], everything_installed: None) -> None:
+    found = planned(recipe, model(format))
+    assert found.unsupported == ""
+    assert found.formats == expected
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_on_a_cpu_the_reason_is_the_gpu(name: str, everything_installed: None) -> None:
+    found = routes.plan(model("onnx"), recipes.parse(name), "cpu")
+    assert "does not run on a CPU" in found.unsupported
+
+
+@pytest.mark.skipif(TensorRT.missing() is None, reason="TensorRT is installed here")
+def test_a_missing_library_comes_with_its_command() -> None:
+    found = planned("tensorrt", model("onnx"))
+    assert "needs tensorrt, which is not installed" in found.unsupported
+    assert "pip install tensorrt cuda-bindings" in found.hint
+
+
+def test_hidden_state_can_not_be_replayed(everything_installed: None) -> None:
+    spec = model("onnx", state="hidden")
+    assert "hidden state" in planned("tensorrt(cuda_graph=true)", spec).unsupported
+    assert "freeze" in planned("torch-tensorrt-jit", model("torch-module", state="hidden")).unsupported
+
+
+def test_gpus_that_tensorrt_does_not_support_are_named() -> None:
+    assert judge_gpu("Tesla P100", (6, 0), "580.65", "cu13") == (
+        "Tesla P100 has compute capability 6.0; TensorRT needs 7.5 or newer"
+    )
+    assert judge_gpu("L4", (8, 9), "550.54", "cu13") == "the driver of L4 is 550.54; this TensorRT needs 580 or newer"
+    assert judge_gpu("L4", (8, 9), "550.54", "cu12") is None
+
+
+def test_out_of_memory_is_recognised_in_tensorrts_words() -> None:
+    assert says_out_of_memory(["[executionContext.cpp::initialize::619] Error Code 1: Cuda Runtime (out of memory)"])
+    assert says_out_of_memory(["Error Code 2: OutOfMemory (Requested size was 17179869184 bytes.)"])
+    assert not says_out_of_memory(["Error Code 4: API Usage Error"])
