@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from engine.artifact import Artifact
 from engine.errors import BadInput
@@ -40,14 +41,7 @@ class AotInductor(Runtime):
         restore = set_up(site, tf32=self.tf32)
 
         def load() -> Call:
-            import torch._inductor
-
-            index = int(site.device.partition(":")[2] or 0) if site.device != "cpu" else -1
-            # Without its lock, which can't be captured into a CUDA graph.
-            call: Call = torch._inductor.aoti_load_package(
-                str(artifact.path), run_single_threaded=self.cuda_graph, device_index=index
-            )
-            return call
+            return load_package(str(artifact.path), site.device, single_threaded=self.cuda_graph)
 
         session = TorchSession(
             load,
@@ -69,3 +63,21 @@ def check_device(artifact: Artifact, device: str) -> None:
             f"This AOTInductor package was compiled for {built_for}, not {device}.",
             "Compile it again on this device.",
         )
+
+
+def load_package(path: str, device: str, *, single_threaded: bool) -> Call:
+    """The package as a callable that takes tensors and gives a flat list of tensors.
+
+    This is what `torch._inductor.aoti_load_package` wraps. The wrapper imports the whole compiler,
+    which takes seconds, and parses the nesting of inputs and outputs again at every call.
+    `single_threaded` leaves out a lock that can't be captured into a CUDA graph.
+    """
+    import torch
+
+    index = int(device.partition(":")[2] or 0) if device != "cpu" else -1
+    loader = torch._C._aoti.AOTIModelPackageLoader(path, "model", single_threaded, 1, index)
+
+    def call(*inputs: Any) -> Any:
+        return loader.boxed_run([each for each in inputs if isinstance(each, torch.Tensor)])
+
+    return call
