@@ -76,11 +76,12 @@ def watch(reading: Callable[[], int | None], work: Callable[[], None]) -> int | 
 
 
 def measure(session: Session, gpu: Gpu, used_before: int | None) -> Memory:
-    """Peaks over a few inferences.
+    """Peaks over a few inferences; what loading and verifying took is not part of them.
 
     On the device: what NVML lists for the process that does the work; where it does not list it
     (containers), the device's use beyond `used_before`, which was read before anything was loaded.
     """
+    forget_host_peak()
     worker = session.process_id
 
     def work() -> None:
@@ -102,7 +103,7 @@ def measure(session: Session, gpu: Gpu, used_before: int | None) -> Memory:
         method = "growth of the device's use"
         used = watch(gpu.memory_used, work)
         peak = None if used is None else max(0, used - used_before)
-    return Memory(peak, session.framework_memory_bytes(), host_peak(), method if peak is not None else "")
+    return Memory(peak, session.framework_memory_bytes(), host_peak(worker), method if peak is not None else "")
 
 
 def room_on_host(before: int) -> str:

@@ -17,6 +17,8 @@ from engine.spec import Latency, Measurement, Throughput
 from engine.worker import verifying
 from engine.worker.bench import Bench
 
+OTHER_ROUTE = "The conversion changed the model: take another route to this runtime."
+OTHER_PRECISION = "Keep sensitive layers in higher precision, or choose another precision."
 LAST_WARM_UP_CALLS = 3
 LEAST_SATURATED_CALLS = 3
 
@@ -100,10 +102,11 @@ def time_batch(bench: Bench, session: Session, feeds: Feeds, batch_size: int) ->
 
 
 def with_energy(measurement: Measurement, times: Times) -> Measurement:
-    """Joules per call and mean watts of the saturated loop, where NVML gave them."""
-    if times.rate is None or times.power.energy_j is None:
+    """Mean watts of the saturated loop, and joules for one of its calls, where NVML gave them."""
+    if times.rate is None or times.power.power_w is None:
         return measurement
-    return replace(measurement, energy_j=times.power.energy_j / times.rate.count, power_w=times.power.power_w)
+    seconds_a_call = measurement.batch_size / times.rate.samples_per_s
+    return replace(measurement, energy_j=times.power.power_w * seconds_a_call, power_w=times.power.power_w)
 
 
 def with_memory(measurement: Measurement, watched: memory.Memory | None) -> Measurement:
@@ -126,7 +129,7 @@ def verdict(measurement: Measurement, artifact: Artifact) -> Measurement:
     hint = str(artifact.details.get("suspect_hint", ""))
     if measurement.parity is not None and measurement.parity.passed is False:
         reasons.append(measurement.parity.reason)
-        hint = hint or "Keep sensitive layers in higher precision, or choose another precision."
+        hint = hint or (OTHER_ROUTE if measurement.parity.precision in ("fp32", "tf32") else OTHER_PRECISION)
     if artifact.details.get("suspect_reason"):
         reasons.append(str(artifact.details["suspect_reason"]))
     return replace(measurement, status="suspect", reason=" ".join(reasons), hint=hint) if reasons else measurement

@@ -84,7 +84,9 @@ class Bench:
         """Where this process runs, as kept with every measurement."""
         device = self.job.workload.device
         found = environment(self.gpu, device, libraries, threads=self.threads, pinned_cpus=self.pinned)
-        return {**found, "other_gpu_processes": self.other_processes} if self.gpu.handle is not None else found
+        if "gpu" in found:
+            found["gpu"]["processes"] = self.other_processes
+        return found
 
     def stop_if_cancelled(self) -> None:
         """Raise PhaseFailed when the user asked to stop."""

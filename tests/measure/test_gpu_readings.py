@@ -7,6 +7,8 @@ import sys
 import time
 import types
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,12 @@ import pytest
 from engine.measure import memory, nvml
 from engine.measure.nvml import Gpu
 from engine.measure.power import PowerMeter
+from engine.spec import Use
+from engine.worker.bench import set_up
+from engine.worker.jobs import MeasureJob
+from engine.worker.protocol import Reporter
+from tests.measure import models
+from tests.measure.conftest import WORKLOAD
 from tests.measure.sessions import Sleeper
 
 
@@ -75,6 +83,21 @@ def test_facts_and_state(install: Callable[..., None]) -> None:
     assert state["throttle_reasons"] == ("idle", "power cap")
     assert gpu.process_count() == 2
     assert gpu.missing == {}
+
+
+def test_the_environment_counts_the_processes_that_were_there_before(
+    install: Callable[..., None], tmp_path: Path
+) -> None:
+    install()
+    made = models.classifier(tmp_path / "m")
+    workload = replace(WORKLOAD, device="cuda:0")
+    job = MeasureJob(made.spec, {1: made.folder}, Use("onnxruntime"), workload, (1,))
+    bench = set_up(job, Reporter(tmp_path))
+    found = bench.environment({})
+    assert found["gpu"]["processes"] == 2
+    assert found["gpu"]["temperature_c"] == 55
+    assert found["pinned_cpus"] == []
+    assert bench.used_before == 5_000
 
 
 def test_a_refused_reading_is_none_with_its_reason(install: Callable[..., None]) -> None:
