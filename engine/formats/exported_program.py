@@ -7,6 +7,7 @@ torchbind constants or native code are refused.
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,7 @@ def load(path: Path) -> ExportedProgram:
     """Load a program that was admitted or made here; raises BadInput when it is damaged or of another version."""
     import torch
 
+    register_quantized_operators(path)
     try:
         return torch.export.load(str(path))
     except Exception as error:  # the deserializer raises whatever its field access trips over
@@ -67,3 +69,13 @@ def load(path: Path) -> ExportedProgram:
             f"{str(error).splitlines()[0] if str(error) else 'no message'}",
             "Export it again with torch.export.save of this PyTorch version, or upload TorchScript or ONNX.",
         ) from error
+
+
+def register_quantized_operators(path: Path) -> None:
+    """Make PyTorch know the operators of INT8 graphs, when this program has any."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        graphs = [each for each in archive.namelist() if each.endswith(".json") and "model" in each]
+        if any(b"quantized_decomposed" in archive.read(each) for each in graphs):
+            from torch.ao.quantization.fx import _decomposed  # noqa: F401  importing it registers them
