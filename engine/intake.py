@@ -34,16 +34,19 @@ def inspect_upload(
     store: Store | None = None,
     origin: str = "upload",
     seed: int = 0,
+    within: Path | None = None,
 ) -> str:
     """Copy a model file, open it in a worker and keep it as a model; returns its id.
 
-    Without a path, `architecture` is built with settled random weights. Raises BadInput or
-    PhaseFailed with one sentence, and then nothing is left behind.
+    It is kept in the folder of uploads, or `within` another. Without a path, `architecture` is built
+    with settled random weights. Raises BadInput or PhaseFailed with one sentence, and then nothing
+    is left behind.
     """
     id = new_id()
-    folder = settings.uploads / id
+    home = within or settings.uploads
+    folder = home / id
     try:
-        with tempfile.TemporaryDirectory(prefix="incoming-", dir=settings.uploads) as incoming:
+        with tempfile.TemporaryDirectory(prefix="incoming-", dir=home) as incoming:
             copied = copy_upload(settings, path, Path(incoming)) if path is not None else None
             spec = inspect(settings, copied, folder, name, architecture, dict(arguments or {}), on_event, seed)
         kept = store or open_store(settings)
@@ -147,7 +150,13 @@ def sample_cards() -> list[dict[str, Any]]:
     return [each for each in cards if (SAMPLES / each["name"] / "weights.safetensors").exists()]
 
 
-def add_sample(settings: Settings, store: Store, name: str, on_event: Callable[[Event], None] | None = None) -> str:
+def add_sample(
+    settings: Settings,
+    store: Store,
+    name: str,
+    on_event: Callable[[Event], None] | None = None,
+    within: Path | None = None,
+) -> str:
     """Keep a bundled model, once; returns its id. Raises BadInput when there is no such sample."""
     origin = f"sample:{name}"
     known = next((each.id for each in store.models() if each.origin == origin), None)
@@ -166,6 +175,7 @@ def add_sample(settings: Settings, store: Store, name: str, on_event: Callable[[
         on_event=on_event,
         store=store,
         origin=origin,
+        within=within,
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import shutil
+import signal
 import sys
-import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -15,13 +15,12 @@ from pathlib import Path
 from engine import document as documents
 from engine import presets, settings
 from engine.cli.live import Display
-from engine.cli.models import SAMPLE, add_model, temporary
+from engine.cli.models import SAMPLE, add_model, scratch
 from engine.document import ComparisonDocument
 from engine.errors import BadInput
 from engine.recipes import parse
-from engine.settings import Settings
 from engine.spec import PRESETS, ModelSpec, Status, Variant, Workload
-from engine.store import Store, open_store
+from engine.store import Store
 from engine.workload import check as workload_fits
 from engine.workload import fixed_batch
 
@@ -55,23 +54,23 @@ class Request:
 def run(request: Request) -> int:
     """Carry out a comparison and show it; returns the exit code. Raises BadInput for bad arguments."""
     check(request)
-    known = settings.load()
-    with tempfile.TemporaryDirectory(prefix="compare-", dir=known.jobs) as folder, Display() as display:
-        scratch = temporary(known, Path(folder))
-        store = open_store(scratch)
-        try:
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        with scratch(settings.load()) as store, Display() as display:
             display.say("Inspecting the model")
-            model = add_model(scratch, store, request.model, request.architecture, seed=request.seed)
-            try:
-                document = measured(request, scratch, store, model, display)
-            finally:
-                store.delete_model(model)
-        finally:
-            store.close()
+            model = add_model(store, request.model, request.architecture, seed=request.seed)
+            document = measured(request, store, model, display)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     if request.out is not None:
         write(document, request.out)
     display.show(document)
     return FAILED if any(each.status in BAD for variant in document.variants for each in variant.results) else OK
+
+
+def interrupt(*_: object) -> None:
+    """Being asked to end is like Ctrl-C: what is finished is kept."""
+    raise KeyboardInterrupt
 
 
 def check(request: Request) -> None:
@@ -89,7 +88,7 @@ def check(request: Request) -> None:
         raise BadInput(f"There is no folder {request.out.absolute().parent}.", "Create it, or choose another --out.")
 
 
-def measured(request: Request, scratch: Settings, store: Store, model: str, display: Display) -> ComparisonDocument:
+def measured(request: Request, store: Store, model: str, display: Display) -> ComparisonDocument:
     """Queue the comparison, follow it, and give its document; job folders of what failed are kept."""
     spec = store.model(model).spec
     workload = workload_of(request, spec)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,41 +16,44 @@ from engine.errors import BadInput
 from engine.recipes import scalar, split
 from engine.settings import Settings
 from engine.spec import ModelSpec, Scalar
-from engine.store import Store
+from engine.store import Store, open_store
 from engine.worker.jobs import ProbeJob
 from engine.worker.launch import launch
 from engine.worker.protocol import Event
 
 PROBE_TIMEOUT_S = 120.0
 SAMPLE = "sample:"
+PREFIX, DATABASE = "command-", "comparison.db"
+STALE_S = 24 * 3600.0
 
 
 def inspected(model: Path | None, architecture: str) -> ModelSpec:
     """What a model file, a sample or an architecture is; leaves nothing behind."""
     known = settings.load()
-    with tempfile.TemporaryDirectory(prefix="inspected-", dir=known.uploads) as folder:
-        scratch = temporary(known, Path(folder))
-        from engine.store import open_store
+    with scratch(known) as store:
+        return store.model(add_model(store, model, architecture, seed=0)).spec
 
-        store = open_store(scratch)
+
+@contextlib.contextmanager
+def scratch(known: Settings) -> Iterator[Store]:
+    """A store in a folder of its own that goes when the command ends; artifacts are the shared ones."""
+    sweep(known)
+    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=known.jobs, ignore_cleanup_errors=True) as folder:
+        store = open_store(replace(known, database_url=f"sqlite:///{folder}/{DATABASE}"))
         try:
-            id = add_model(scratch, store, model, architecture, seed=0)
-            spec = store.model(id).spec
-            store.delete_model(id)
+            yield store
         finally:
             store.close()
-    return spec
 
 
-def temporary(known: Settings, folder: Path) -> Settings:
-    """The same settings with a database that goes with `folder`; artifacts stay shared."""
-    from dataclasses import replace
-
-    return replace(known, database_url=f"sqlite:///{folder / 'comparison.db'}")
+def sweep(known: Settings) -> None:
+    """Remove what commands left that were killed more than a day ago."""
+    for each in known.jobs.glob(f"{PREFIX}*"):
+        if time.time() - each.stat().st_mtime > STALE_S:
+            shutil.rmtree(each, ignore_errors=True)
 
 
 def add_model(
-    known: Settings,
     store: Store,
     model: Path | None,
     architecture: str,
@@ -54,11 +61,13 @@ def add_model(
     seed: int,
     on_event: Callable[[Event], None] | None = None,
 ) -> str:
-    """Add what the command line names as the model; raises BadInput when it can't be."""
+    """Add what the command line names as the model to a scratch store; raises BadInput when it can't be."""
     if model is None and not architecture:
         raise BadInput("No model is given.", "Give a model file, sample:NAME, or --architecture.")
+    known = store.settings
+    within = Path(known.database_url.removeprefix("sqlite:///")).parent
     if model is not None and str(model).startswith(SAMPLE):
-        return intake.add_sample(known, store, str(model).removeprefix(SAMPLE), on_event)
+        return intake.add_sample(known, store, str(model).removeprefix(SAMPLE), on_event, within)
     name, arguments = parse_architecture(architecture)
     label = model.stem if model is not None else name
     return intake.inspect_upload(
@@ -70,6 +79,7 @@ def add_model(
         on_event=on_event,
         store=store,
         seed=seed,
+        within=within,
     )
 
 
