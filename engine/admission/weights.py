@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.admission.archives import place
 from engine.artifact import Artifact
 from engine.errors import BadInput
 
@@ -98,11 +99,23 @@ def fit_weights(folder: Path, architecture: str, arguments: Mapping[str, Any], w
     tensors, notes = rename(weights.tensors, expected)
     tensors, more = complete(tensors, expected, module)
     complain(architecture, tensors, expected, configured=bool(arguments))
-    torch_module.adopt_precision(module, {key: each for key, each in tensors.items() if each.is_floating_point()})
+    stored = {str(each.dtype).removeprefix("torch.") for each in tensors.values() if each.is_floating_point()}
+    if stored - {"float32"}:
+        more.append(f"Weights stored as {', '.join(sorted(stored - {'float32'}))} were widened: FP32 is the reference.")
     module.load_state_dict(tensors)
     torch_module.write(folder / "model", architecture, arguments, module.state_dict())
+    carry(folder, architecture)
     details = {"notes": [*weights.notes, *notes, *more]}
     return Artifact(torch_module.TorchModule.name, folder / "model", details=details)
+
+
+def carry(folder: Path, architecture: str) -> None:
+    """Put the files that an architecture brings along, such as its tokenizer, beside the artifact."""
+    from engine import catalog
+
+    source, name = catalog.source_of(architecture)
+    for each in source.assets(name):
+        place(each, folder / each.name)
 
 
 def rename(tensors: dict[str, Tensor], expected: Mapping[str, Any]) -> tuple[dict[str, Tensor], list[str]]:

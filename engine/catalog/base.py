@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from engine.plugin import Plugin
@@ -56,6 +57,11 @@ class Source(Plugin):
     def describe(cls, name: str, arguments: Mapping[str, Any], module: nn.Module) -> Description:
         """What is known about one; by default nothing."""
         return Description()
+
+    @classmethod
+    def assets(cls, name: str) -> list[Path]:
+        """Files that belong beside a model of this architecture, such as `tokenizer.json`."""
+        return []
 
 
 def pixels(height: int, width: int, channels: int = 3, name: str = "pixel_values") -> TensorSpec:

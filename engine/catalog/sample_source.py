@@ -48,6 +48,10 @@ class SampleSource(Source):
             outputs=tuple(card.get("outputs", ())),
         )
 
+    @classmethod
+    def assets(cls, name: str) -> list[Path]:
+        return [each for each in [folder() / name / "tokenizer.json"] if each.exists()]
+
 
 def folder() -> Path:
     """Where the sample models lie."""

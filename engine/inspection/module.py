@@ -53,7 +53,7 @@ def inspect_module(artifact: Artifact, progress: Any) -> ModelSpec:
     return assemble(
         artifact,
         seen,
-        guessed=known.guessed,
+        guessed=known.guessed if known.inputs else [f"input {each.name}" for each in seen.inputs],
         architecture=architecture,
         parameters=parameter_count(module),
         operators=dict(Counter(type(each).__name__ for each in leaves(module)).most_common()),
