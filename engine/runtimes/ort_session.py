@@ -122,6 +122,8 @@ class OrtSession(Session):
             else:
                 for name, array in arrays.items():
                     self.values[name].update_inplace(array)
+                    # What a CPU node reads was copied to the host when it was bound, and has to be copied again.
+                    self.binding.bind_ortvalue_input(name, self.values[name])
                 self.forget_shapes()
         except Exception as error:
             raise_translated(error)

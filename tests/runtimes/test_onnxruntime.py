@@ -181,6 +181,24 @@ def test_nodes_that_stay_on_the_cpu_are_named(tmp_path: Path, site: Callable[...
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")
+def test_an_input_that_only_the_cpu_reads_is_replaced_too(tmp_path: Path, site: Callable[..., Site]) -> None:
+    artifact = graph(
+        tmp_path,
+        [helper.make_node("Det", ["x"], ["d"]), helper.make_node("Relu", ["d"], ["y"])],
+        [tensor("x", TensorProto.FLOAT, "n", 2, 2)],
+        [tensor("y", TensorProto.FLOAT, "n")],
+    )
+    session = OnnxRuntime().open(artifact, spec_of(TensorSpec("x", "float32", ("n", 2, 2))), site("cuda:0"))
+    for scale in (1, 2, 3):
+        session.bind({"x": scale * np.eye(2, dtype=np.float32)[None]})
+        session.run()
+        session.synchronize()
+        assert session.fetch()[0].tolist() == [scale**2]
+    session.close()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")
 def test_results_are_whole_after_many_enqueued_runs(tmp_path: Path, site: Callable[..., Site]) -> None:
     size = 4096
     chain = [helper.make_node("MatMul", [f"x{index}", f"x{index}"], [f"x{index + 1}"]) for index in range(40)]
