@@ -62,7 +62,7 @@ def score(
 def check_labels(labels: np.ndarray, scores: np.ndarray) -> None:
     """Raise BadInput when labels name classes that the scores don't have."""
     known = classes(scores)
-    if len(labels) and (int(labels.max()) >= known or int(labels.min()) < 0):
+    if known is not None and len(labels) and (int(labels.max()) >= known or int(labels.min()) < 0):
         raise BadInput(
             f"The data set's labels go from {int(labels.min())} to {int(labels.max())} "
             f"and the model tells {known} classes apart.",

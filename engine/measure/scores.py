@@ -13,20 +13,31 @@ def scores_index(spec: ModelSpec, outputs: Sequence[np.ndarray]) -> int | None:
     """The output that holds class scores, or None when the model is no classifier.
 
     `preprocessing.scores` names it; otherwise it is the first floating output shaped like scores:
-    (samples, classes), or (samples,) or (samples, 1) for a binary logit.
+    (samples, classes), or (samples,) or (samples, 1) for a binary logit; otherwise the first of
+    integers (samples,), which are classes already chosen.
     """
     if spec.task != "classification":
         return None
     names = [each.name for each in spec.outputs]
     if spec.preprocessing.scores in names:
         index = names.index(spec.preprocessing.scores)
-        return index if index < len(outputs) and looks_like_scores(outputs[index]) else None
-    return next((index for index, each in enumerate(outputs) if looks_like_scores(each)), None)
+        fits = index < len(outputs) and (looks_like_scores(outputs[index]) or are_classes(outputs[index]))
+        return index if fits else None
+    for looks in (looks_like_scores, are_classes):
+        for index, each in enumerate(outputs):
+            if looks(each):
+                return index
+    return None
 
 
 def looks_like_scores(output: np.ndarray) -> bool:
     """Whether an output is floating and has one row of scores for each sample."""
     return bool(np.issubdtype(output.dtype, np.floating)) and rows(output).ndim <= 2 and output.ndim >= 1
+
+
+def are_classes(output: np.ndarray) -> bool:
+    """Whether an output holds one integer for each sample: the class itself."""
+    return bool(np.issubdtype(output.dtype, np.integer)) and output.ndim >= 1 and rows(output).ndim == 1
 
 
 def rows(scores: np.ndarray) -> np.ndarray:
@@ -36,9 +47,11 @@ def rows(scores: np.ndarray) -> np.ndarray:
     return scores
 
 
-def classes(scores: np.ndarray) -> int:
-    """How many classes the scores tell apart; a single logit tells two."""
+def classes(scores: np.ndarray) -> int | None:
+    """How many classes the scores tell apart; a single logit tells two, chosen classes don't say."""
     table = rows(scores)
+    if are_classes(table):
+        return None
     return 2 if table.ndim == 1 else int(table.shape[1])
 
 
@@ -49,6 +62,8 @@ def top1(scores: np.ndarray, probabilities: bool | None = None) -> np.ndarray:
     `probabilities` says, which keeps two models on one rule).
     """
     table = rows(scores)
+    if are_classes(table):
+        return table.astype(np.int64)
     if table.ndim == 1:
         if probabilities is None:
             probabilities = are_probabilities(table)
@@ -76,6 +91,8 @@ def near_ties(reference: np.ndarray, output: np.ndarray, tolerance: float) -> in
     Side by side means a gap within twice the allowed error of that sample's scores. On random
     inputs such changes say nothing about the model.
     """
+    if are_classes(rows(reference)):
+        return 0
     table = rows(reference).astype(np.float64)
     rule = are_probabilities(table) if table.ndim == 1 else None
     mine, theirs = top1(reference, rule), top1(output, rule)
