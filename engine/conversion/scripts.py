@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.spec import ModelSpec
@@ -43,12 +44,27 @@ def control_flow(script: Any) -> dict[str, int]:
     """
     import torch
 
+    from engine.conversion.quiet import quiet_jit
+
     try:
-        graph = torch.jit.freeze(script.eval()).inlined_graph
+        with quiet_jit():
+            graph = torch.jit.freeze(script.eval()).inlined_graph
     except RuntimeError:  # scripts that can't be frozen are counted as they are
         graph = script.inlined_graph
     kinds = [node.kind() for node in nodes(graph)]
     return {"branches": kinds.count("prim::If"), "loops": kinds.count("prim::Loop")}
+
+
+def save(script: Any, folder: Path) -> Path:
+    """Write a script into a folder; returns its path."""
+    import torch
+
+    from engine.conversion.quiet import quiet_jit
+
+    path = folder / "model.pt"
+    with quiet_jit():
+        torch.jit.save(script, str(path))
+    return path
 
 
 def wrap(inner: Any, source: str) -> Any:

@@ -30,6 +30,7 @@ class Freeze(Step):
         import torch
 
         from engine.conversion.quiet import quiet_jit
+        from engine.conversion.scripts import save
         from engine.formats import torchscript
 
         script = torchscript.load(source.path)
@@ -40,6 +41,5 @@ class Freeze(Step):
             raise StepFailed(
                 f"The script can't be frozen: {str(error).strip().splitlines()[0]}", "Leave freeze out of the recipe."
             ) from error
-        path = context.folder / "model.pt"
-        torch.jit.save(frozen, str(path))
+        path = save(frozen, context.folder)
         return source.derive("torchscript", path)

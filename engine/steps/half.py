@@ -56,16 +56,14 @@ class HalfScript(Step):
     kind = "precision"
 
     def apply(self, source: Artifact, context: Context) -> Artifact:
-        import torch
-
         from engine.conversion.casting import refused, runs
         from engine.conversion.script_casting import cast_script
+        from engine.conversion.scripts import save
         from engine.formats import torchscript
         from engine.torch_bridge import positional
 
         script = cast_script(torchscript.load(source.path), context.spec, DTYPE)
-        path = context.folder / "model.pt"
-        torch.jit.save(script, str(path))
+        path = save(script, context.folder)
         problem = runs(torchscript.load(path), positional(context.example(), context.spec))
         if problem:
             raise refused(problem, DTYPE) from problem

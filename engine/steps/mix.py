@@ -37,10 +37,9 @@ class Mix(Step):
         return None
 
     def apply(self, source: Artifact, context: Context) -> Artifact:
-        import torch
-
         from engine.conversion.fidelity import examine
         from engine.conversion.mixing import script_inside_trace, trace_inside_script
+        from engine.conversion.scripts import save
         from engine.formats import torch_module
 
         module = torch_module.load(source.path)
@@ -51,6 +50,5 @@ class Mix(Step):
         facts = examine(module, mixed.script, mixed.warnings, context, precision=source.precision, data=data)
         if "suspect_reason" in facts:
             context.warn(str(facts["suspect_reason"]))
-        path = context.folder / "model.pt"
-        torch.jit.save(mixed.script, str(path))
+        path = save(mixed.script, context.folder)
         return source.derive("torchscript", path, scripted=mixed.scripted, traced=mixed.traced, **facts)

@@ -28,15 +28,12 @@ class Script(Step):
         return None
 
     def apply(self, source: Artifact, context: Context) -> Artifact:
-        import torch
-
         from engine.conversion.scripting import script_module
-        from engine.conversion.scripts import control_flow
+        from engine.conversion.scripts import control_flow, save
         from engine.formats import torch_module
 
         module = torch_module.load(source.path)
         context.progress(0.2, "Compiling the model's source")
         script = script_module(module, context.spec, context.example())
-        path = context.folder / "model.pt"
-        torch.jit.save(script, str(path))
+        path = save(script, context.folder)
         return source.derive("torchscript", path, control_flow=control_flow(script))

@@ -39,9 +39,8 @@ class Trace(Step):
         return None
 
     def apply(self, source: Artifact, context: Context) -> Artifact:
-        import torch
-
         from engine.conversion.fidelity import examine
+        from engine.conversion.scripts import save
         from engine.formats import torch_module
 
         module = torch_module.load(source.path)
@@ -51,8 +50,7 @@ class Trace(Step):
         facts = examine(module, traced, seen, context, precision=source.precision, data=data)
         if "suspect_reason" in facts:
             context.warn(str(facts["suspect_reason"]))
-        path = context.folder / "model.pt"
-        torch.jit.save(traced, str(path))
+        path = save(traced, context.folder)
         if context.static_batch is not None:
             facts["batch_size"] = context.static_batch
         return source.derive("torchscript", path, **facts)

@@ -36,8 +36,8 @@ def upload(folder: Path, artifact: Artifact) -> Path:
     return folder
 
 
-def module_upload(folder: Path, architecture: str, arguments: Mapping[str, Any]) -> Path:
-    """A torch-module with random weights whose batch normalisation has seen some data."""
+def module_upload(folder: Path, architecture: str, arguments: Mapping[str, Any], weights: Path | None = None) -> Path:
+    """A torch-module with given or random weights whose batch normalisation is not the initial one."""
     import torch
 
     from engine import catalog
@@ -46,6 +46,10 @@ def module_upload(folder: Path, architecture: str, arguments: Mapping[str, Any])
     torch.manual_seed(0)
     module = catalog.build(architecture, arguments)
     settle(module)
+    if weights is not None:
+        from safetensors.torch import load_file
+
+        module.load_state_dict(load_file(weights))
     path = torch_module.write(folder / "module", architecture, arguments, module.state_dict())
     return upload(folder, Artifact("torch-module", path))
 
@@ -105,13 +109,19 @@ def opened(artifact: Artifact) -> Any:
 
 
 def onnx_outputs(artifact: Artifact, feeds: Mapping[str, Any]) -> list[np.ndarray]:
-    """What an ONNX graph computes in ONNX Runtime."""
+    """What an ONNX graph computes in ONNX Runtime, or in ONNX's own evaluator for bfloat16."""
     import onnxruntime
 
     from engine.formats.onnx import model_path
 
+    file = str(model_path(artifact.path))
+    if artifact.precision == "bf16":
+        from onnx.reference import ReferenceEvaluator
+
+        evaluator = ReferenceEvaluator(file)
+        return list(evaluator.run(None, {name: feeds[name] for name in evaluator.input_names}))
     onnxruntime.set_default_logger_severity(4)
-    session = onnxruntime.InferenceSession(str(model_path(artifact.path)), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     taken = {each.name: np.asarray(feeds[each.name]) for each in session.get_inputs()}
     found: list[np.ndarray] = session.run(None, taken)
     return found

@@ -1,0 +1,64 @@
+"""The routes that real specs get."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engine import recipes, routes
+from engine.spec import ModelSpec
+from tests.steps.conftest import DIGITS, SEQUENCE
+
+SCRIPT = replace(DIGITS, format="torchscript")
+PROGRAM = replace(DIGITS, format="exported-program")
+
+
+def route(spec: ModelSpec, recipe: str) -> str:
+    variant = routes.plan(spec, recipes.parse(recipe), "cpu")
+    assert not variant.unsupported, f"{variant.unsupported} {variant.hint}"
+    return " > ".join(each.name for each in variant.route)
+
+
+@pytest.mark.parametrize(
+    ("spec", "recipe", "expected"),
+    [
+        (DIGITS, "eager", ""),
+        (DIGITS, "torchscript", "trace"),
+        (DIGITS, "onnxruntime", "onnx"),
+        (DIGITS, "half > onnx > onnxruntime", "half > onnx"),
+        (DIGITS, "trace > freeze > torchscript", "trace > freeze"),
+        (DIGITS, "freeze > torchscript", "trace > freeze"),
+        (DIGITS, "script > freeze > torchscript", "script > freeze"),
+        (DIGITS, "@exported-program > onnxruntime", "export > onnx"),
+        (DIGITS, "onnx-simplify > onnxruntime", "onnx > onnx-simplify"),
+        (DIGITS, "dynamic-int8 > onnxruntime", "onnx > dynamic-int8"),
+        (DIGITS, "onnx(exporter=torchscript) > onnxruntime", "onnx"),
+        (DIGITS, "half > torchscript", "half > trace"),
+        (SEQUENCE, "torchscript", "script"),
+        (SEQUENCE, "onnxruntime", "script > onnx"),
+        (SEQUENCE, "trace > torchscript", "trace"),
+        (SEQUENCE, "mix(reverse=true) > torchscript", "mix"),
+        (SCRIPT, "onnxruntime", "onnx"),
+        (SCRIPT, "freeze > torchscript", "freeze"),
+        (PROGRAM, "eager", ""),
+        (PROGRAM, "onnxruntime", "onnx"),
+        (PROGRAM, "half > onnxruntime", "half > onnx"),
+        (replace(DIGITS, format="onnx"), "eager", "onnx-to-module"),
+    ],
+)
+def test_the_cheapest_route_is_the_right_one(spec: ModelSpec, recipe: str, expected: str) -> None:
+    assert route(spec, recipe) == expected
+
+
+def test_hidden_state_is_refused_even_when_named() -> None:
+    variant = routes.plan(replace(SCRIPT, state="hidden"), recipes.parse("onnx > onnxruntime"), "cpu")
+    assert "hidden state" in f"{variant.unsupported} {variant.hint}"
+
+
+def test_an_exporter_that_does_not_fit_says_so() -> None:
+    variant = routes.plan(PROGRAM, recipes.parse("onnx(exporter=torchscript) > onnxruntime"), "cpu")
+    assert route(PROGRAM, "program-to-module > onnx(exporter=torchscript) > onnxruntime") == "program-to-module > onnx"
+    assert not variant.unsupported  # the router opens the program as a module, which that exporter takes
+    variant = routes.plan(DIGITS, recipes.parse("onnx(exporter=dynamo, opset=11) > onnxruntime"), "cpu")
+    assert "opset 18 and later" in f"{variant.unsupported} {variant.hint}"
