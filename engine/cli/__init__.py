@@ -97,7 +97,8 @@ def compare(
     Leaves with 0 when every result is ok, suspect or unsupported, with 1 when one failed or was
     cancelled, and with 2 for bad arguments.
     """
-    from engine.cli.compare import Request, run
+    from engine.cli.arguments import Request
+    from engine.cli.compare import run
 
     request = Request(
         model=model,

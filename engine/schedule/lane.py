@@ -11,7 +11,8 @@ import filelock
 from engine.errors import OptibenchError
 from engine.schedule.locks import device_lock
 from engine.schedule.plan import wanted
-from engine.schedule.work import Work, environment_of, job_of, take
+from engine.schedule.taking import take
+from engine.schedule.work import Work, environment_of, job_of
 from engine.store.phases import Wanted
 from engine.store.queue import Queue
 from engine.store.rows import ComparisonState, PhaseRow

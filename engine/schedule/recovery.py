@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from engine.schedule.work import take
+from engine.schedule.taking import take
 from engine.store.phases import MOST_ATTEMPTS
 from engine.store.queue import Queue
 from engine.store.rows import PhaseRow

@@ -1,22 +1,19 @@
-"""From a planned phase to the job of a worker, and from what the worker left to results."""
+"""From a planned phase to the job of a worker."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from engine.errors import BadInput
 from engine.measure.cores import thread_environment, threads_for
 from engine.schedule.plan import OPENING, compiles, shared
-from engine.spec import BuildResult, Measurement, Use, Workload, from_json
+from engine.spec import BuildResult, Use, Workload
 from engine.steps import step_for
-from engine.store.queue import Taken
 from engine.store.rows import DYNAMIC, ComparisonState, PhaseRow, VariantRow
 from engine.store.store import Store
 from engine.worker.jobs import BuildJob, Job, MeasureJob, PrepareJob, ProfileJob, ReferenceJob
-from engine.worker.protocol import Outcome, read_events
 
 BUNDLED = "sample:"
 
@@ -175,49 +172,3 @@ def environment_of(workload: Workload) -> dict[str, str]:
     """What a worker finds in its environment: bounded threads, GPUs counted as NVML counts them."""
     found = thread_environment(threads_for(workload.threads))
     return {**found, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"} if workload.device.startswith("cuda") else found
-
-
-def take(phase: PhaseRow, outcome: Outcome) -> Taken:
-    """What a phase gave, from its result and its events; nothing finished is lost by how it ended."""
-    if phase.kind == "build":
-        return take_build(phase, outcome)
-    if phase.kind == "measure":
-        return take_measurements(phase, outcome)
-    if phase.kind == "profile" and outcome.status == "ok":
-        return Taken(outcome, profile=outcome.value)
-    return Taken(outcome)
-
-
-def take_build(phase: PhaseRow, outcome: Outcome) -> Taken:
-    """One build; a worker that died is known to have died in its last step."""
-    if outcome.status == "cancelled":
-        return Taken(outcome)
-    if outcome.status == "ok":
-        result = from_json(BuildResult, outcome.value)
-    else:
-        steps = [str(each.data["step"]) for each in read_events(phase.folder) if "step" in each.data]
-        result = BuildResult(outcome.status, outcome.reason, outcome.hint, failing_step=steps[-1] if steps else "")
-    if result.status == "cancelled":
-        return Taken(replace(outcome, status="cancelled", reason=result.reason, hint=result.hint))
-    judged = replace(outcome, status=result.status, reason=result.reason, hint=result.hint)
-    return Taken(judged, builds={phase.batch_sizes[0]: result})
-
-
-def take_measurements(phase: PhaseRow, outcome: Outcome) -> Taken:
-    """Every batch size that was finished; the first that was not is what the worker died of."""
-    found = {each.batch_size: each for each in measurements_of(phase, outcome)}
-    if outcome.status != "cancelled":
-        missing = next((each for each in phase.batch_sizes if each not in found), None)
-        if missing is not None:
-            status, reason = outcome.status, outcome.reason
-            if status == "ok":
-                status, reason = "failed", "The worker finished without a measurement."
-            found[missing] = Measurement(missing, phase.round, status, reason, outcome.hint)
-    return Taken(outcome, measurements=[each for each in found.values() if each.status != "cancelled"])
-
-
-def measurements_of(phase: PhaseRow, outcome: Outcome) -> Iterator[Measurement]:
-    """Measurements in the order they were reported; a later one of the same batch size replaces an earlier."""
-    found: list[Any] = [each.data["measurement"] for each in read_events(phase.folder) if "measurement" in each.data]
-    for each in [*found, *outcome.value.get("measurements", [])]:
-        yield from_json(Measurement, each)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from engine.spec import BuildResult, Measurement
-from engine.store import comparisons, phases, results, schema
+from engine.store import comparisons, phase_rows, phases, results, schema
 from engine.store.phases import Wanted
 from engine.store.rows import PhaseRow, VariantRow
 from engine.store.store import Store
@@ -97,7 +97,7 @@ class Queue:
     def abandoned(self) -> list[PhaseRow]:
         """Phases of this host that are marked as running by somebody else."""
         with self.store.readers() as session:
-            return phases.abandoned(session, self.host, self.owner)
+            return phase_rows.abandoned(session, self.host, self.owner)
 
     def cancelled(self, comparison_id: str, variant_id: str | None) -> bool:
         """Whether the user cancelled this variant; a shared phase is cancelled with all variants."""

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session, defer
 from engine.errors import BadInput
 from engine.spec import BuildResult, Measurement, Status, Variant, from_json, to_json
 from engine.store import schema
-from engine.store.comparisons import comparison_row, find, variants
-from engine.store.phases import of
+from engine.store.comparison_rows import comparison_row, variants
+from engine.store.comparisons import find
+from engine.store.phase_rows import of
 from engine.store.rows import BuildRow, ComparisonState, MeasurementRow, PhaseRow, ProfileRow
 from engine.store.samples import bare, packed, with_samples
 

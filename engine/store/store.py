@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from engine.settings import Settings
 from engine.spec import ModelSpec, Variant, Workload
-from engine.store import comparisons, models, results
+from engine.store import comparison_rows, comparisons, models, results
 from engine.store.database import WRITES
 from engine.store.rows import (
     BuildRow,
@@ -113,12 +113,12 @@ class Store:
     def comparisons(self) -> list[ComparisonRow]:
         """All comparisons, the newest first."""
         with self.readers() as session:
-            return comparisons.every(session)
+            return comparison_rows.every(session)
 
     def comparison(self, id: str) -> ComparisonRow:
         """One comparison; raises BadInput when there is none."""
         with self.readers() as session:
-            return comparisons.comparison_row(session, comparisons.find(session, id))
+            return comparison_rows.comparison_row(session, comparisons.find(session, id))
 
     def pulse(self, id: str) -> tuple[str, int]:
         """The state and the revision of a comparison: cheap enough to ask often."""
@@ -128,7 +128,7 @@ class Store:
     def variants(self, id: str) -> list[VariantRow]:
         """The variants of a comparison in their order."""
         with self.readers() as session:
-            return comparisons.variants(session, id)
+            return comparison_rows.variants(session, id)
 
     def document(self, id: str) -> ComparisonDocument:
         """The comparison as one document, with whatever is finished so far."""

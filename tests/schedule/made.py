@@ -11,7 +11,7 @@ import numpy as np
 from engine.recipes import parse
 from engine.routes import plan
 from engine.schedule.plan import wanted
-from engine.schedule.work import take
+from engine.schedule.taking import take
 from engine.spec import BuildResult, Latency, Measurement, ModelSpec, TensorSpec, Variant, Workload, to_json
 from engine.store import Store
 from engine.store.queue import Queue
