@@ -16,7 +16,6 @@ from engine.errors import BadInput
 from engine.feeds import random_feeds
 from engine.inspection.dimensions import default_sizes
 from engine.inspection.facts import assemble
-from engine.inspection.hidden_state import answers_differently
 from engine.inspection.observe import Observation, Run, observe
 from engine.spec import ModelSpec
 from engine.torch_bridge import flatten, positional, to_numpy
@@ -43,7 +42,6 @@ def inspect_module(artifact: Artifact, progress: Any) -> ModelSpec:
             f"{architecture} did not run on any input that was tried: {seen.error}",
             "Describe its inputs beside the architecture, as in the guide's chapter on architectures.",
         )
-    hidden = answers_differently(lambda: module_run(module, seen.inputs), seen)
     facts: dict[str, Any] = {}
     if known.task:
         facts["task"] = known.task
@@ -57,7 +55,7 @@ def inspect_module(artifact: Artifact, progress: Any) -> ModelSpec:
         architecture=architecture,
         parameters=parameter_count(module),
         operators=dict(Counter(type(each).__name__ for each in leaves(module)).most_common()),
-        state="hidden" if hidden else "none",
+        state="hidden" if seen.remembers else "none",
         layers=layers(module),
         **facts,
     )
@@ -82,7 +80,7 @@ def observed(module: nn.Module, known: Description) -> Observation:
     if known.inputs:
         sizes = {**default_sizes(known.inputs), **known.sizes}
         names = known.outputs or output_names(module, known, sizes)
-        return observe(module_run(module, known.inputs), known.inputs, sizes, names, fixed=tuple(known.sizes))
+        return observe(module_run(module, known.inputs), known.inputs, sizes, names, tuple(known.sizes))
     last = Observation((), {}, error="no input could be guessed")
     for inputs in candidates(module):
         last = observe(module_run(module, inputs), inputs, default_sizes(inputs))

@@ -16,14 +16,15 @@ from engine.spec import ModelSpec, TensorSpec
 
 Run = Callable[[dict[str, Any]], list[np.ndarray]]
 OTHER_SIZES = (128, 512, 64, 32, 256, 576, 28, 224, 16, 96, 299, 384, 640, 1024, 784, 8, 4, 1, 16000)
-ATTEMPTS = 60
+ATTEMPTS, ROUNDING = 60, 1e-4
 
 
 @dataclass(frozen=True)
 class Observation:
     """What running showed: inputs and sizes that work, and the outputs they give.
 
-    `error` is the last thing the model said when nothing worked; `guessed` names the sizes found by trying.
+    `remembers` says that the same input was answered differently the second time. `error` is the
+    last thing the model said when nothing worked; `guessed` names the sizes found by trying.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -32,6 +33,15 @@ class Observation:
     guessed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     error: str = ""
+    remembers: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one run gave, or what went wrong in one line."""
+
+    outputs: list[np.ndarray]
+    error: str = ""
 
 
 def observe(
@@ -39,9 +49,7 @@ def observe(
     inputs: Sequence[TensorSpec],
     sizes: Mapping[str, int],
     names: Sequence[str] = (),
-    *,
     fixed: Sequence[str] = (),
-    names_dims: bool = True,
 ) -> Observation:
     """Find sizes that work and derive the outputs' shapes from what changes with what.
 
@@ -49,35 +57,38 @@ def observe(
     fail where 1 works make the batch a fixed dimension, with a note.
     """
     seen = Observation(tuple(inputs), dict(sizes))
-    error = try_run(run, seen, 2)
-    if error and not any(each.dynamic for each in inputs):
-        return replace(seen, error=error)
-    if error:
-        seen, error = search(run, seen, fixed, error)
-    if error:
-        return replace(seen, error=error)
-    return replace(seen, outputs=shapes_by_change(run, seen, names) if names_dims else ())
+    answer = ask(run, seen, 2)
+    if answer.error and any(each.dynamic for each in inputs):
+        seen, answer = search(run, seen, fixed, answer)
+    if answer.error:
+        return replace(seen, error=answer.error)
+    again = ask(run, seen, 2)
+    if again.error:
+        return replace(seen, error=f"the second call on the same input failed: {again.error}")
+    seen = replace(seen, remembers=differ(answer.outputs, again.outputs))
+    return replace(seen, outputs=shapes_by_change(run, seen, again.outputs, names))
 
 
-def try_run(run: Run, seen: Observation, batch: int) -> str:
-    """Run once on seeded inputs; returns what went wrong in one line, or nothing."""
+def ask(run: Run, seen: Observation, batch: int) -> Answer:
+    """Run once on seeded inputs."""
     try:
-        run(feeds(seen, batch))
+        return Answer(run(feeds(seen, batch)))
     except Exception as error:  # whatever a model raises on inputs it does not take
-        return last_line(error)
-    return ""
+        return Answer([], last_line(error))
 
 
-def search(run: Run, seen: Observation, fixed: Sequence[str], error: str) -> tuple[Observation, str]:
+def search(run: Run, seen: Observation, fixed: Sequence[str], answer: Answer) -> tuple[Observation, Answer]:
     """Try other sizes, each at batch 2 and then at 1, until one works."""
     for sizes in itertools.islice(other_sizes(seen.sizes, fixed), ATTEMPTS):
         trial = replace(seen, sizes=sizes)
         changed = tuple(name for name, size in sizes.items() if size != seen.sizes[name])
-        if not try_run(run, trial, 2):
-            return replace(trial, guessed=changed), ""
-        if not try_run(run, trial, 1):
-            return replace(without_batch(trial, run), guessed=changed), ""
-    return seen, error
+        two = ask(run, trial, 2)
+        if not two.error:
+            return replace(trial, guessed=changed), two
+        one = ask(run, trial, 1)
+        if not one.error:
+            return replace(without_batch(trial, two.error), guessed=changed), one
+    return seen, answer
 
 
 def other_sizes(sizes: dict[str, int], fixed: Sequence[str]) -> Iterator[dict[str, int]]:
@@ -91,19 +102,19 @@ def other_sizes(sizes: dict[str, int], fixed: Sequence[str]) -> Iterator[dict[st
             yield {**sizes, each: size}
 
 
-def without_batch(seen: Observation, run: Run) -> Observation:
+def without_batch(seen: Observation, error: str) -> Observation:
     """The same with batch 1 fixed, because nothing larger works."""
     if not any(BATCH in each.shape for each in seen.inputs):
         return seen
     inputs = tuple(replace(t, shape=tuple(1 if d == BATCH else d for d in t.shape)) for t in seen.inputs)
-    error = try_run(run, seen, 2)
     note = f"The batch is declared dynamic, but only 1 works: {error[:200]}"
     return replace(seen, inputs=inputs, notes=(*seen.notes, note))
 
 
-def shapes_by_change(run: Run, seen: Observation, names: Sequence[str]) -> tuple[TensorSpec, ...]:
+def shapes_by_change(
+    run: Run, seen: Observation, base: list[np.ndarray], names: Sequence[str]
+) -> tuple[TensorSpec, ...]:
     """The outputs, with the name of an input's dimension wherever an output's follows it."""
-    base = run(feeds(seen, 2))
     sizes = {BATCH: 2, **seen.sizes}
     shapes: list[list[int | str]] = [list(each.shape) for each in base]
     for dimension in dict.fromkeys(d for each in seen.inputs for d in each.dynamic):
@@ -146,3 +157,20 @@ def last_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     said = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", lines[-1]) if lines else type(error).__name__
     return said[:300]
+
+
+def differ(first: list[np.ndarray], second: list[np.ndarray]) -> bool:
+    """Whether two answers are not the same within rounding."""
+    if len(first) != len(second):
+        return True
+    return any(differs(one, other) for one, other in zip(first, second, strict=True))
+
+
+def differs(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two outputs are not the same within rounding."""
+    if one.shape != other.shape:
+        return True
+    if one.dtype.kind != "f":
+        return bool((one != other).any())
+    scale = float(np.nanmax(np.abs(one), initial=0.0)) or 1.0
+    return not np.allclose(one, other, rtol=0, atol=ROUNDING * scale, equal_nan=True)

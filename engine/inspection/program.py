@@ -11,7 +11,6 @@ from engine.catalog.base import BATCH
 from engine.errors import Unsupported
 from engine.inspection.dimensions import Raw, default_size, name_inputs
 from engine.inspection.facts import assemble
-from engine.inspection.hidden_state import answers_differently
 from engine.inspection.module import module_run
 from engine.inspection.observe import observe
 from engine.spec import ModelSpec, TensorSpec
@@ -40,9 +39,7 @@ def inspect_program(artifact: Artifact, progress: Any) -> ModelSpec:
     if seen.error:
         notes.append(f"It did not run on inputs made up from its declarations: {seen.error}")
         seen = replace(seen, outputs=declared_outputs(program))
-    hidden = bool(program.graph_signature.buffers_to_mutate) or (
-        not seen.error and answers_differently(lambda: module_run(module, seen.inputs), seen)
-    )
+    hidden = bool(program.graph_signature.buffers_to_mutate) or seen.remembers
     nodes = list(all_nodes(program))
     operators = Counter(operator_name(each) for each in nodes if each.op == "call_function")
     notes += [f"The dimension {name} may be {low} to {high}." for name, (low, high) in limits.items() if high < LARGE]

@@ -13,9 +13,8 @@ import numpy as np
 from engine.artifact import Artifact
 from engine.inspection.dimensions import default_sizes
 from engine.inspection.facts import assemble
-from engine.inspection.hidden_state import answers_differently
 from engine.inspection.module import module_run
-from engine.inspection.observe import Observation, Run, observe, try_run
+from engine.inspection.observe import Observation, Run, ask, observe
 from engine.inspection.script_flow import control_flow, nodes
 from engine.inspection.script_inputs import script_candidates
 from engine.spec import ModelSpec, TensorSpec
@@ -44,7 +43,6 @@ def inspect_script(artifact: Artifact, progress: Any) -> ModelSpec:
     progress(0.4, "Looking for inputs it takes")
     with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]  # each new shape would be compiled otherwise
         seen = find_inputs(module, graph, artifact.path, given)
-        hidden = not seen.error and answers_differently(lambda: module_run(load(artifact.path), seen.inputs), seen)
     guessed = [f"input {each.name}" for each in seen.inputs if each.name not in given.get("shapes", {})]
     if seen.error:
         note = f"It did not run on any input that was tried: {seen.error} Give the shapes of its inputs."
@@ -58,7 +56,7 @@ def inspect_script(artifact: Artifact, progress: Any) -> ModelSpec:
         parameters=sum(each.numel() for each in module.parameters()) or constants(module, graph),
         operators=dict(operators.most_common()),
         control_flow=control_flow(graph),
-        state="hidden" if hidden else "none",
+        state="hidden" if seen.remembers else "none",
         layers=layers(module, graph),
     )
 
@@ -71,7 +69,7 @@ def find_inputs(module: Any, graph: Any, path: Path, given: Any) -> Observation:
     likely = list(script_candidates(module, graph, given))
     runs = [patient_run(module, path, inputs) for inputs in likely]
     for inputs, run in zip(likely, runs, strict=True):
-        if not try_run(run, Observation(inputs, default_sizes(inputs)), 2):
+        if not ask(run, Observation(inputs, default_sizes(inputs)), 2).error:
             return observe(run, inputs, default_sizes(inputs))
     first: Observation | None = None
     for inputs, run in zip(likely[:MANY_SEARCHES], runs, strict=False):
