@@ -75,7 +75,7 @@ class TorchCompile(Runtime):
 
 
 class CompiledSession(TorchSession):
-    """Marks the step boundaries that CUDA graphs need, and counts graphs and graph breaks."""
+    """Keeps bound inputs where CUDA graphs read them, and counts graphs and graph breaks."""
 
     replays = False
 
@@ -89,10 +89,6 @@ class CompiledSession(TorchSession):
         return placed
 
     def infer(self) -> Any:
-        import torch
-
-        if self.replays:
-            torch.compiler.cudagraph_mark_step_begin()
         try:
             return super().infer()
         except Exception as error:
