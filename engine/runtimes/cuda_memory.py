@@ -78,7 +78,9 @@ class Stream:
 
     def synchronize(self) -> None:
         """Wait for everything enqueued so far."""
-        check(self.cuda.cudaStreamSynchronize(self.stream))
+        answer = self.cuda.cudaStreamSynchronize(self.stream)
+        if answer[0]:
+            check(answer)
 
     def capture(self, enqueue: Callable[[], None]) -> Any:
         """Record what `enqueue` puts on the stream as an executable CUDA graph."""
