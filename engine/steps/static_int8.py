@@ -67,10 +67,7 @@ class StaticInt8(Step):
         torch.set_num_threads(context.threads)
         module = torch_module.load(source.path)
         require_full_precision(module, self.title)
-        dynamic = (
-            {context.spec.batch_dimension} if context.static_batch is None and context.spec.batch_dimension else set()
-        )
-        shapes = dynamic_shapes(module, context.spec, dynamic)
+        shapes = dynamic_shapes(module, context.spec, dynamic_batch(context))
         inputs = positional(context.example(), context.spec)
         graph = capture(module, inputs, shapes)
         prepared = prepare_pt2e(graph, make_quantizer(graph, self.keep, observer=self.observer))
@@ -81,6 +78,12 @@ class StaticInt8(Step):
                 batch = data.take(torch.arange(start, min(start + BATCH_SIZE, used)))
                 prepared(*batch.inputs)
         return save_quantized(prepared, inputs, shapes, source, context)
+
+
+def dynamic_batch(context: Context) -> set[str]:
+    """The dimension that stays dynamic in the captured graph: the batch, unless one size is built for."""
+    batch = context.spec.batch_dimension
+    return {batch} if batch and context.static_batch is None else set()
 
 
 def save_quantized(prepared: Any, inputs: tuple[Any, ...], shapes: Any, source: Artifact, context: Context) -> Artifact:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from engine.errors import BadInput, StepFailed
+from engine.training.tensors import Tensors
 
 OBSERVERS = ("histogram", "min-max")
 
@@ -45,6 +46,16 @@ def capture(module: Any, inputs: tuple[Any, ...], shapes: Any) -> Any:
         raise StepFailed(
             f"The model's graph can't be captured: {first}", "Quantize its ONNX form: int8-qdq."
         ) from error
+
+
+@torch.no_grad()
+def settle_ranges(prepared: Any, data: Tensors, batch_size: int) -> None:
+    """Show a few batches to a graph prepared for training, so that its ranges mean something from the start."""
+    prepared.eval()
+    for number, batch in enumerate(data.batches(batch_size)):
+        prepared(*batch.inputs)
+        if number == 7:
+            break
 
 
 def converted(prepared: Any) -> Any:
