@@ -168,7 +168,7 @@ def serve(
 ) -> None:
     """Open the dashboard on localhost."""
     import importlib.util
-    import subprocess
+    import os
 
     from engine import schedule, settings
     from engine.worker.launch import ROOT
@@ -177,11 +177,8 @@ def serve(
         raise BadInput("The dashboard needs Streamlit, which is not installed.", "Run: pip install streamlit")
     schedule.ensure_running(settings.load())
     options = ["--server.address=localhost", f"--server.port={port}", f"--server.headless={str(not browser).lower()}"]
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), *options]
-    try:
-        raise typer.Exit(subprocess.run(command, cwd=ROOT, check=False).returncode)
-    except KeyboardInterrupt:
-        raise typer.Exit(0) from None
+    os.chdir(ROOT)
+    os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), *options])
 
 
 def main() -> None:
