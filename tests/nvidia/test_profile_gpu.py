@@ -63,7 +63,7 @@ def test_eager_launches_each_kernel_by_itself(
     found = kernels(digits_module, digits_spec, site, tmp_path)
     assert found["launches"] >= 5
     assert found["kernels_per_call"] >= 5
-    assert 0 < found["busy_ms"] < 10
+    assert found["busy_ms"] > 0
 
 
 def test_a_cuda_graph_is_one_launch(digits_module: Any, digits_spec: ModelSpec, site: Site, tmp_path: Path) -> None:
