@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine import stats
-from engine.errors import OutOfMemory, Unsupported
+from engine.errors import OutOfMemory, PhaseFailed, Unsupported
 from engine.measure import reference_file
 from engine.measure.opening import closing
 from engine.measure.sequence import call_size
 from engine.runtimes.ort_session import OrtSession
-from engine.spec import Measurement, ModelSpec
+from engine.spec import Measurement, ModelSpec, Use
+from engine.worker.jobs import MeasureJob
+from engine.worker.phases import measure
+from engine.worker.protocol import CANCEL, Reporter
 from tests.measure import models
+from tests.measure.conftest import WORKLOAD
 from tests.measure.sessions import Sleeper
 
 Refer = Callable[..., dict[str, Any]]
@@ -201,65 +204,13 @@ def test_no_reference_means_no_parity(tmp_path: Path, bench: Bench) -> None:
     assert found[0].details["timed_on"] == "random inputs"
 
 
-def test_accuracy_on_labels(tmp_path: Path, refer: Refer, bench: Bench, labelled: Callable[..., str]) -> None:
+def test_a_cancelled_job_stops_and_says_so(tmp_path: Path) -> None:
     made = models.classifier(tmp_path / "m")
-    data = labelled(np.arange(50) % 4)
-    assert refer(made, data=data)["evidence"] == "data"
-    predictions = reference_file.read_predictions(tmp_path / "reference")
-    assert predictions is not None
-    found = bench(made, data=data, extras=("parity", "accuracy"))
-    for each in found:
-        assert each.accuracy is not None
-        assert (each.accuracy.kind, each.accuracy.samples) == ("accuracy", 50)
-        assert each.accuracy.value == np.mean(predictions == np.arange(50) % 4)
-        assert each.accuracy.low < each.accuracy.value < each.accuracy.high
-        flags = stats.decode_flags(each.accuracy.correct, 50)
-        assert flags.mean() == each.accuracy.value
-    assert found[0].parity is not None
-    assert found[0].parity.evidence == "data"
-
-
-def test_agreement_without_labels(tmp_path: Path, refer: Refer, bench: Bench, labelled: Callable[..., str]) -> None:
-    data = labelled(None)
-    refer(models.classifier(tmp_path / "m"), data=data)
-    same = bench(models.classifier(tmp_path / "same", scale="2.0"), data=data, extras=("accuracy",), batch_sizes=(4,))
-    other = bench(
-        models.classifier(tmp_path / "other", scale="-1.0"), data=data, extras=("accuracy",), batch_sizes=(4,)
-    )
-    assert same[0].accuracy is not None
-    assert other[0].accuracy is not None
-    assert (same[0].accuracy.kind, same[0].accuracy.value) == ("agreement", 1.0)
-    assert other[0].accuracy.value == 0.0
-
-
-def test_a_binary_logit_has_an_accuracy(
-    tmp_path: Path, refer: Refer, bench: Bench, labelled: Callable[..., str]
-) -> None:
-    data = labelled(np.arange(50) % 2)
-    refer(models.binary(tmp_path / "m"), data=data)
-    found = bench(models.binary(tmp_path / "m"), data=data, extras=("accuracy",))
-    assert found[0].accuracy is not None
-    assert found[0].accuracy.samples == 50
-    assert found[0].accuracy.value == found[1].accuracy.value if found[1].accuracy else False
-
-
-@pytest.mark.parametrize(
-    ("model", "words"), [(models.classifier, "the model tells 4 classes apart"), (models.constant, "class scores")]
-)
-def test_labels_that_do_not_fit_say_why(
-    model: Callable[[Path], models.Made],
-    words: str,
-    tmp_path: Path,
-    refer: Refer,
-    bench: Bench,
-    labelled: Callable[..., str],
-) -> None:
-    data = labelled(np.arange(50) % 7)
-    made = model(tmp_path / "m")
-    assert words in refer(made, data=data)["accuracy_reason"]
-    found = bench(made, data=data, extras=("accuracy",))
-    assert found[0].accuracy is None
-    assert words in found[0].details["accuracy_reason"]
+    report = Reporter(tmp_path)
+    (tmp_path / CANCEL).touch()
+    with pytest.raises(PhaseFailed) as caught:
+        measure.run(MeasureJob(made.spec, {1: made.folder}, Use("onnxruntime"), WORKLOAD, (1,)), report)
+    assert caught.value.status == "cancelled"
 
 
 def test_a_sweep_needs_a_dynamic_artifact(tmp_path: Path, bench: Bench) -> None:

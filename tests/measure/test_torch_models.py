@@ -115,6 +115,20 @@ print([name for name in ("torch", "tensorrt", "transformers", "streamlit", "pand
     assert ran.stdout.strip() == "[]"
 
 
+def test_the_probe_never_imports_torch() -> None:
+    code = """
+import sys, tempfile
+from pathlib import Path
+from engine.worker.jobs import ProbeJob
+from engine.worker.phases import probe
+from engine.worker.protocol import Reporter
+probe.run(ProbeJob(), Reporter(Path(tempfile.mkdtemp())))
+print([name for name in ("torch", "onnxruntime", "transformers") if name in sys.modules])
+"""
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
+
+
 def test_phases_work_in_worker_processes(tmp_path: Path) -> None:
     made = models.classifier(tmp_path / "m")
     reference = tmp_path / "reference"
