@@ -36,6 +36,15 @@ def test_importing_it_loads_nothing_heavy(module: str) -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
+def test_comparing_needs_no_dashboard() -> None:
+    code = (
+        "import sys; sys.modules['streamlit'] = sys.modules['plotly'] = None;"
+        "import engine.cli.compare, engine.schedule.scheduler, engine.summary; print('fine')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "fine", done.stderr
+
+
 def test_every_plugin_can_be_listed_and_planned_without_them() -> None:
     code = (
         "import sys; from engine.cli.show import plugin_facts; from engine.presets import recipes;"

@@ -56,8 +56,9 @@ def build_sizes(state: ComparisonState, row: VariantRow) -> tuple[int, ...]:
 
 
 def compiles(row: VariantRow) -> bool:
-    """Whether the variant's runtime compiles for each batch size."""
-    return all_runtimes()[row.variant.recipe.runtime.name].compiles
+    """Whether the variant's runtime compiles for each batch size; one that is gone fails in its worker."""
+    runtime = all_runtimes().get(row.variant.recipe.runtime.name)
+    return runtime is not None and runtime.compiles
 
 
 def rounds(state: ComparisonState, live: list[VariantRow]) -> Iterator[Wanted]:

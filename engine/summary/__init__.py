@@ -45,7 +45,7 @@ def summarise(store: Store, id: str) -> ComparisonDocument:
 def variant_document(evidence: Evidence, comparison: ComparisonRow, profile: dict[str, Any]) -> VariantDocument:
     """One variant and its results, without what depends on other variants."""
     variant = evidence.row.variant
-    runtime = all_runtimes()[variant.recipe.runtime.name]
+    runtime = all_runtimes().get(variant.recipe.runtime.name)
     recipe = render(variant.recipe)
     steps = next((each.steps for each in evidence.builds.values()), ())
     return VariantDocument(
@@ -55,7 +55,7 @@ def variant_document(evidence: Evidence, comparison: ComparisonRow, profile: dic
         route=tuple(render_use(each) for each in variant.route),
         route_text=describe(variant) if variant.formats else "",
         runtime=variant.recipe.runtime.name,
-        family=runtime.family,
+        family=runtime.family if runtime else "",
         precision=evidence.precision(comparison.workload.device),
         baseline=variant.baseline,
         static=variant.recipe.static,

@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from engine.document import LatencySummary, Result
+from engine.errors import BadOption
 from engine.runtimes import all_runtimes
 from engine.spec import BuildResult, Latency, Measurement, Status
 from engine.stats import summarize
@@ -59,9 +60,13 @@ class Evidence:
         built = next((each for each in self.builds.values() if each.status == "ok"), None)
         if built is None:
             return ""
+        artifact = str(built.details.get("precision", "fp32"))
         use = self.row.variant.recipe.runtime
-        runtime = all_runtimes()[use.name].from_options(use.options)
-        return runtime.precision(str(built.details.get("precision", "fp32")), device)
+        runtime = all_runtimes().get(use.name)
+        try:
+            return runtime.from_options(use.options).precision(artifact, device) if runtime else artifact
+        except BadOption:  # measured by a version whose runtime had other options
+            return artifact
 
 
 def gather(state: ComparisonState, measurements: Sequence[MeasurementRow]) -> list[Evidence]:

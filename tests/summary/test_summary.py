@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from engine.document import Result
-from engine.spec import Accuracy, BuildResult, Measurement, Sizes, Workload, to_json
+from engine.spec import Accuracy, BuildResult, Measurement, Recipe, Sizes, Use, Variant, Workload, to_json
 from engine.stats import encode_flags
 from engine.store import PhaseRow, Store
 from engine.worker.protocol import Outcome
-from tests.schedule.made import comparison, fine, measurement, work_through
+from tests.schedule.made import SPEC, comparison, fine, measurement, variants, work_through
 from tests.store.conftest import home, store
 
 __all__ = ["home", "store"]
@@ -106,6 +106,16 @@ def test_the_worst_round_decides_the_status_and_the_figures_stay(store: Store) -
     result = store.document(id).variants[0].results[0]
     assert (result.status, result.reason, result.hint) == ("oom", "Memory ran out.", "Less.")
     assert result.latency_ms["resident"].p50 == pytest.approx(2.0, rel=0.01)
+
+
+def test_a_comparison_outlives_its_plugins(store: Store) -> None:
+    model = store.add_model(SPEC, store.settings.uploads / "tiny")
+    gone = Variant(Recipe((Use("no-such-step"),), Use("no-such-runtime")), label="Gone", formats=("onnx",))
+    id = store.create_comparison("Old", model, Workload(), [*variants(A), gone])
+    work_through(store, id, fine)
+    document = store.document(id)
+    assert document.variants[1].recipe == "no-such-step > no-such-runtime"
+    assert document.variants[1].results[0].status == "ok"
 
 
 def test_an_unfinished_comparison_has_a_document_too(store: Store) -> None:
