@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,13 @@ def profile(session: Any) -> dict[str, Any]:
     """
     import onnxruntime
 
+    if session.plan.cuda_graph and session.plan.configure is not None:
+        return {"notes": ["Nodes can't be timed while this provider replays a CUDA graph."]}
     options = session.session.get_session_options()
     options.enable_profiling = True
     providers = None
     if session.plan.configure is None:
-        providers = [(name, dict(settings)) for name, settings in session.plan.providers]
+        providers = [(name, without_graph(settings)) for name, settings in session.plan.providers]
     model = Path(session.session._model_path)  # a session does not tell its file in any other way
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = str(Path(folder) / "nodes")
@@ -39,6 +41,11 @@ def profile(session: Any) -> dict[str, Any]:
         "fusion": {"before": node_count(model), "after": len(layers)},
         "notes": [HOST_TIME] if session.device != "cpu" else [],
     }
+
+
+def without_graph(settings: Mapping[str, str]) -> dict[str, str]:
+    """A provider's settings with its CUDA graph off: a replay has no nodes to time."""
+    return {name: "0" if "cuda_graph" in name else value for name, value in settings.items()}
 
 
 def parse(events: Sequence[dict[str, Any]], calls: int) -> list[dict[str, Any]]:

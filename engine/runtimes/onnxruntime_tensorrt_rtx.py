@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.artifact import Artifact
-from engine.errors import MissingDependency
+from engine.errors import MissingDependency, Unsupported
 from engine.plugin import option
 from engine.runtimes.base import Runtime, Session, Site
 from engine.runtimes.cuda_libraries import preload
 from engine.runtimes.onnxruntime_tensorrt import engine_cache, profile_shapes
-from engine.runtimes.ort_session import OrtPlan, OrtSession
+from engine.runtimes.ort_session import OrtPlan, OrtSession, placement
 from engine.runtimes.tensorrt_library import gpu_refusal
 from engine.spec import ModelSpec
 
@@ -65,7 +65,7 @@ class OnnxRuntimeTensorRTRtx(Runtime):
             options.add_provider_for_devices([device], settings)
 
         plan = OrtPlan(providers=[(device.ep_name, settings)], cuda_graph=self.cuda_graph, configure=configure)
-        session = OrtSession(
+        session = PluginSession(
             onnx.model_path(artifact.path),
             spec,
             site,
@@ -75,6 +75,23 @@ class OnnxRuntimeTensorRTRtx(Runtime):
         )
         session.details.update(tf32=True, cuda_graph=self.cuda_graph, library=plugin_version())
         return session
+
+
+class PluginSession(OrtSession):
+    """Says what the plugin took: it calls itself differently as a device and as a provider."""
+
+    def describe(self) -> None:
+        import onnxruntime
+
+        counts, fallbacks = placement(self.session)
+        used = list(self.session.get_providers())
+        self.details.update(onnxruntime=onnxruntime.__version__, providers=used, nodes=counts)
+        if counts and not any(count for name, count in counts.items() if name != "CPU"):
+            raise Unsupported(
+                "The TensorRT for RTX provider took no node of this graph.", "The log says why; try the CUDA provider."
+            )
+        if fallbacks:
+            self.details["fallbacks"] = fallbacks
 
 
 def plugin_devices() -> list[Any]:

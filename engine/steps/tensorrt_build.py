@@ -36,7 +36,7 @@ class TensorRTBuild(Step):
     name = "tensorrt-build"
     title = "TensorRT engine"
     version = 1
-    requires = (tensorrt_library.REQUIREMENT, "onnx")
+    requires = (tensorrt_library.REQUIREMENT, "onnx", "cuda-bindings")
     install = tensorrt_library.INSTALL
     formats = {"onnx": "tensorrt-engine"}
     uses = ("batch", "device")
