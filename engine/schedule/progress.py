@@ -95,6 +95,7 @@ def line(
         remaining_s=remaining(costs, left, row, running) if todo and status in ("queued", "running") else None,
         log=latest.folder / LOG if latest else None,
         reproduce=latest.command if latest else "",
+        failing_step=next((each.failing_step for (id, _), each in state.builds.items() if id == row.id), ""),
     )
 
 

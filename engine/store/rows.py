@@ -150,7 +150,8 @@ class VariantProgress:
     """One line of the Runs page. `fraction` is 0 to 1; `remaining_s` is None where nothing is known.
 
     `stage` is what is happening or happened last: prepare, reference, build, measure, profile, done.
-    `log` is the log of the last phase and `reproduce` the command that repeats it.
+    `log` is the log of the last phase and `reproduce` the command that repeats it; `failing_step` is
+    the step of the route that could not be carried out.
     """
 
     variant_id: str
@@ -168,6 +169,7 @@ class VariantProgress:
     remaining_s: float | None = None
     log: Path | None = None
     reproduce: str = ""
+    failing_step: str = ""
 
 
 @dataclass(frozen=True)

@@ -183,7 +183,8 @@ def pooled(latencies: list[Latency]) -> Latency:
 
 def first(measured: Sequence[Measurement], name: str) -> Any:
     """The first value that was measured, or None."""
-    return next((getattr(each, name) for each in measured if getattr(each, name)), None)
+    values = (getattr(each, name) for each in measured)
+    return next((each for each in values if each not in (None, ())), None)
 
 
 def middle(measured: Sequence[Measurement], name: str) -> float | None:

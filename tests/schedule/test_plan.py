@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import replace
 
 from engine.schedule.plan import wanted
-from engine.spec import Workload, to_json
+from engine.spec import BuildResult, Workload, to_json
 from engine.store import Store
 from engine.store.rows import PhaseRow
 from engine.worker.protocol import Outcome
@@ -51,7 +51,8 @@ def test_a_failed_build_ends_its_variant_alone(store: Store) -> None:
 
     def answer(phase: PhaseRow) -> Outcome:
         if phase.kind == "build" and phase.variant_id == failing:
-            return Outcome("crashed", {}, "It died.", "Look.")
+            built = BuildResult("crashed", "It died.", "Look.", failing_step="half")
+            return Outcome("ok", to_json(built))
         return fine(phase)
 
     done = work_through(store, id, answer)
@@ -59,6 +60,8 @@ def test_a_failed_build_ends_its_variant_alone(store: Store) -> None:
     assert not any(each.startswith(f"measure {B}") for each in done)
     result = store.document(id).variants[1].results[0]
     assert (result.status, result.reason, result.hint) == ("crashed", "It died.", "Look.")
+    assert store.progress(id)[1].failing_step == "half"
+    assert store.state(id).phases[2].status == "crashed"
 
 
 def test_a_batch_size_that_kills_its_process_leaves_the_others_to_the_next(store: Store) -> None:
