@@ -4,11 +4,11 @@ import streamlit as st
 
 from engine import schedule
 from engine.analysis import numbers
-from engine.analysis.estimate import estimate
 from engine.errors import OptibenchError
 from pages import ui
 from pages.ui import compose, lists, machine, tasks, variants, workload
 from pages.ui.context import choose, settings, store
+from pages.ui.estimate import estimate
 
 ui.begin()
 st.title("Optimize")
@@ -17,6 +17,8 @@ if row is None:
     st.stop()
 
 found = machine.find_out()
+if found is None:
+    st.stop()  # nothing may move under the cursor once it is drawn
 with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
     device = workload.device_choice(found)
     preset = str(
@@ -63,7 +65,8 @@ st.space("small")
 with st.container(horizontal=True, vertical_alignment="center", border=True):
     with st.container(width="stretch", gap=None):
         skipped = f", {len(chosen) - len(ready)} will be skipped" if len(chosen) > len(ready) else ""
-        st.markdown(f"**{len(ready)} variants** at batch {', '.join(map(str, asked.batch_sizes))}{skipped}")
+        noun = "variant" if len(ready) == 1 else "variants"
+        st.markdown(f"**{len(ready)} {noun}** at batch {', '.join(map(str, asked.batch_sizes))}{skipped}")
         st.caption(f"About {numbers.clock(seconds)}, {basis}. It runs in the background and can be cancelled.")
     name = st.text_input(
         "Name", f"{row.name}, {variants.PRESETS[preset].lower()}", key=f"name_{row.id}_{preset}", width=320

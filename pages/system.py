@@ -11,7 +11,7 @@ from pages.ui.context import settings
 ui.begin()
 st.title("System")
 found = machine.find_out()
-if found is None:
+if found is None or found is machine.UNKNOWN:
     st.stop()
 if st.button("Look again", icon=":material/refresh:", key="look_again"):
     machine.forget()

@@ -26,15 +26,13 @@ def known(value: float | None) -> bool:
 
 
 def duration(milliseconds: float | None) -> str:
-    """Write a time in µs, ms, s or min, whichever reads best."""
+    """Write a time in ms, s or min, whichever reads best."""
     if milliseconds is None or not known(milliseconds):
         return DASH
     if abs(milliseconds) >= 120_000:
         return f"{significant(milliseconds / 60_000)} min"
     if abs(milliseconds) >= 1000:
         return f"{significant(milliseconds / 1000)} s"
-    if 0 < abs(milliseconds) < 0.01:
-        return f"{significant(milliseconds * 1000)} µs"
     return f"{significant(milliseconds)} ms"
 
 

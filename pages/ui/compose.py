@@ -114,6 +114,7 @@ def precision_choice(techniques: Mapping[str, list[type[Step]]]) -> list[tuple[U
         default=[AS_IT_IS],
         format_func=lambda name: "As it is" if name == AS_IT_IS else title(found[name]),
         key="precisions",
+        wrap=True,
         help="Every precision chosen makes a variant of its own.",
         persist_state="session",
     )
@@ -157,6 +158,7 @@ def runtime_choice(device: str) -> list[Use]:
         selection_mode="multi",
         format_func=lambda name: title(offered[name]) + (" (not installed)" if offered[name].missing() else ""),
         key="runtimes",
+        wrap=True,
         persist_state="session",
     )
     uses = []

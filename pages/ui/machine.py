@@ -21,6 +21,7 @@ from pages.ui import tasks
 from pages.ui.context import settings
 
 PROBE, CATALOG = "probe.json", "catalog.json"
+UNKNOWN: dict[str, Any] = {"devices": [{"id": "cpu", "name": "this machine"}]}
 MAX_AGE_S = 24 * 3600
 TIMEOUT_S = 180.0
 
@@ -41,7 +42,10 @@ def forget() -> None:
 
 
 def find_out(name: str = PROBE) -> dict[str, Any] | None:
-    """What is known; else start finding out in the background and draw the progress."""
+    """What is known; else start finding out in the background, draw the progress and give None.
+
+    A failed look is said, and leaves the processor alone as a device.
+    """
     found = known(name)
     if found is not None:
         return found
@@ -53,7 +57,7 @@ def find_out(name: str = PROBE) -> dict[str, Any] | None:
     task = tasks.find(st.session_state[key])
     if task is not None and task.reason:
         tasks.problem(task.reason, task.hint)
-        return None
+        return UNKNOWN
     if task is None or task.done:
         del st.session_state[key]
         return known(name)

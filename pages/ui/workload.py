@@ -23,9 +23,9 @@ from pages.ui.context import settings, store
 RANDOM = ""
 
 
-def device_choice(found: dict[str, Any] | None) -> str:
+def device_choice(found: dict[str, Any]) -> str:
     """The device to measure on: a GPU when there is one."""
-    known = machine.devices(found) if found else {"cpu": "CPU"}
+    known = machine.devices(found)
     picked = st.segmented_control(
         "Device",
         list(known),

@@ -28,7 +28,7 @@ def test_three_significant_digits(value: float, text: str) -> None:
 def test_units_follow_the_size_of_the_number() -> None:
     assert numbers.duration(0.401) == "0.401 ms"
     assert numbers.duration(1500) == "1.50 s"
-    assert numbers.duration(0.0012) == "1.20 µs"
+    assert numbers.duration(0.0012) == "0.00120 ms"
     assert numbers.size(107_000) == "107 KB"
     assert numbers.size(51_800_000) == "51.8 MB"
     assert numbers.rate(2740) == "2,740 samples/s"
