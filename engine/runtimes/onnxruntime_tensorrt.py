@@ -103,6 +103,8 @@ def engine_cache(site: Site) -> Path:
 
 def profile_shapes(artifact: Artifact, spec: ModelSpec, batch_size: int) -> Mapping[str, str]:
     """The provider's profile for exactly the shapes of one batch size; empty when nothing is dynamic."""
+    if artifact.details.get("batch_size"):
+        return {}
     names = list(artifact.details.get("input_names") or ()) or [each.name for each in spec.inputs]
     shapes = [
         f"{name}:{'x'.join(map(str, tensor.concrete(spec.sizes_at(batch_size))))}"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from engine import recipes, routes
+from engine.artifact import Artifact
 from engine.plugin import Plugin
+from engine.runtimes.onnxruntime_tensorrt import profile_shapes
 from engine.runtimes.tensorrt import TensorRT
 from engine.runtimes.tensorrt_library import judge_gpu, says_out_of_memory
 from engine.spec import ModelSpec, TensorSpec, Variant
+from engine.unsupported import UNSUPPORTED
 
 RUNTIMES = (
     "tensorrt",
@@ -91,3 +96,17 @@ def test_out_of_memory_is_recognised_in_tensorrts_words() -> None:
     assert says_out_of_memory(["[executionContext.cpp::initialize::619] Error Code 1: Cuda Runtime (out of memory)"])
     assert says_out_of_memory(["Error Code 2: OutOfMemory (Requested size was 17179869184 bytes.)"])
     assert not says_out_of_memory(["Error Code 4: API Usage Error"])
+
+
+def test_a_providers_profile_names_the_graphs_own_inputs() -> None:
+    spec = model("onnx")
+    graph = Artifact("onnx", Path("model.onnx"), details={"input_names": ["x.1"]})
+    shape = "x.1:4x3x8x8"
+    assert profile_shapes(graph, spec, 4) == {f"profile_{bound}_shapes": shape for bound in ("min", "opt", "max")}
+    assert profile_shapes(Artifact("onnx", Path("model.onnx"), details={"batch_size": 4}), spec, 4) == {}
+
+
+def test_what_is_listed_as_unsupported_says_why_and_what_instead() -> None:
+    names = [each.name for each in UNSUPPORTED]
+    assert names == ["tensorflow-tensorrt", "onnx-to-tensorflow", "executorch"]
+    assert all(each.reason.endswith(".") and each.instead.endswith(".") for each in UNSUPPORTED)
