@@ -74,8 +74,9 @@ def baseline(spec: ModelSpec) -> tuple[str, str]:
     reference = all_formats()[spec.format].reference
     if reference is None:
         raise BadInput(f"A model of the format {spec.format} has no reference to compare with.", "Upload its source.")
-    recipe = Recipe((), reference)
-    return label(recipe, spec.format), render_use(reference)
+    runtime = all_runtimes()[reference.name]
+    name = runtime.title or runtime.name
+    return f"{name} · reference" if reference.options else name, render_use(reference)
 
 
 def variants(spec: ModelSpec, device: str, recipes: Sequence[tuple[str, str]]) -> list[Variant]:
