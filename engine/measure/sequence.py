@@ -42,7 +42,7 @@ def drive(session: Session, spec: ModelSpec, sequence: Sequence[Mapping[str, Any
         session.bind(current)
         session.run()
         session.synchronize()
-        outputs = [np.array(each) for each in session.fetch()]
+        outputs = [copied(each) for each in session.fetch()]
         if collected and len(outputs) != len(collected[0]):
             raise BadInput(
                 f"The model gave {len(outputs)} outputs after {len(collected[0])} in the call before.",
@@ -52,6 +52,11 @@ def drive(session: Session, spec: ModelSpec, sequence: Sequence[Mapping[str, Any
         collected.append(outputs)
         used.append(current)
     return Outputs(tuple(zip(*collected, strict=True))), used
+
+
+def copied(output: np.ndarray) -> np.ndarray:
+    """An output of its own, since sessions reuse their buffers; labels become fixed-width text."""
+    return np.asarray(output, dtype=np.str_) if output.dtype.kind == "O" else np.array(output)
 
 
 def call_size(spec: ModelSpec, batch_size: int) -> int:

@@ -120,3 +120,13 @@ def picky(folder: Path) -> Made:
     text = """picky (float[N, 8] x) => (float[2, 8] y)
     { s = Constant <value = int64[2] {2, 8}> () y = Reshape(x, s) }"""
     return save(folder, text, ModelSpec("picky", "onnx", (tensor("x", "batch", 8),), (tensor("y", "batch", 8),)))
+
+
+def named(folder: Path) -> Made:
+    """A score for each class, and the best class's name as text."""
+    text = """named (float[N, 8] x, float[8, 3] w) => (string[N] label, float[N, 3] scores)
+    { scores = MatMul(x, w) best = ArgMax <axis = 1, keepdims = 0> (scores)
+      names = Constant <value_strings = ["cat", "dog", "mouse"]> () label = Gather(names, best) }"""
+    outputs = (tensor("label", "batch", dtype="string"), tensor("scores", "batch", 3))
+    spec = ModelSpec("named", "onnx", (tensor("x", "batch", 8),), outputs, task="classification")
+    return save(folder, text, spec)

@@ -167,6 +167,17 @@ def test_ten_outputs_and_a_scalar(tmp_path: Path, refer: Refer, bench: Bench) ->
     assert len(found[1].parity.outputs) == 10
 
 
+def test_labels_as_text_are_compared(tmp_path: Path, refer: Refer, bench: Bench) -> None:
+    made = models.named(tmp_path / "m")
+    facts = refer(made)
+    assert facts["batches"]["4"]["scores"] == 1
+    _, outputs = reference_file.read_batch(tmp_path / "reference", made.spec, 4)
+    assert {str(each) for call in outputs.calls[0] for each in call} <= {"cat", "dog", "mouse"}
+    found = bench(made)
+    assert found[0].parity is not None
+    assert (found[0].parity.passed, found[0].parity.outputs["label"]) == (True, 0.0)
+
+
 def test_shapes_that_depend_on_the_data(tmp_path: Path, refer: Refer, bench: Bench) -> None:
     made = models.detector(tmp_path / "m")
     refer(made)

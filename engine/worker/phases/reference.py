@@ -132,7 +132,7 @@ def batch_facts(spec: ModelSpec, found: Reference) -> dict[str, Any]:
         "spread": found.spread,
         "own_agreement": found.own_agreement,
         "constant": [bool(is_constant(each)) for each in every],
-        "finite": [bool(np.all(np.isfinite(each))) for each in every],
+        "finite": [each.dtype.kind not in "fc" or bool(np.all(np.isfinite(each))) for each in every],
         "scores": scores_index(spec, found.outputs.first),
     }
 
