@@ -12,6 +12,7 @@ import numpy as np
 from engine import catalog
 from engine.artifact import Artifact
 from engine.catalog.base import Description
+from engine.conversion.data_dependence import lines_that_read_data
 from engine.errors import BadInput
 from engine.feeds import random_feeds
 from engine.inspection.dimensions import default_sizes
@@ -42,7 +43,11 @@ def inspect_module(artifact: Artifact, progress: Any) -> ModelSpec:
             f"{architecture} did not run on any input that was tried: {seen.error}",
             "Describe its inputs beside the architecture, as in the guide's chapter on architectures.",
         )
-    facts: dict[str, Any] = {}
+    trial = ModelSpec("", "", seen.inputs, (), sizes=seen.sizes)
+    reads = lines_that_read_data(module, trial, random_feeds(trial, 2, 0))
+    facts: dict[str, Any] = {"control_flow": len(reads)}
+    if reads:
+        facts["notes"] = (f"Its path depends on its data: {', '.join(reads[:3])}.",)
     if known.task:
         facts["task"] = known.task
     preprocessing = completed(known, seen, artifact)
