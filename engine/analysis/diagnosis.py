@@ -104,10 +104,10 @@ def fell_back(case: Case) -> Findings:
     left = case.result.details.get("in_pytorch") or {}
     if left:
         kinds = ", ".join(list(left)[:3])
-        parts = case.result.details.get("partitions")
+        parts = case.result.details.get("partitions") or 0
+        rest = f"the rest is {parts} TensorRT engine{'' if parts == 1 else 's'}" if parts else "TensorRT took nothing"
         yield (
-            f"{sum(left.values())} operators stayed in PyTorch ({kinds}); the rest is {parts} TensorRT "
-            f"engine{'' if parts == 1 else 's'}.",
+            f"{sum(left.values())} operators stayed in PyTorch ({kinds}); {rest}.",
             "Export to ONNX and build one TensorRT engine, or rewrite these operators.",
         )
 

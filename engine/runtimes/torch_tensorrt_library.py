@@ -128,7 +128,9 @@ def block_kinds(block: Any) -> list[str]:
 
 
 def explained(error: Exception, what: str) -> Exception:
-    """The error of a compilation in our words."""
+    """The error of a compilation in our words; torch.compile wraps the one that matters."""
+    while isinstance(inner := getattr(error, "inner_exception", None), Exception):
+        error = inner
     if isinstance(error, OptibenchError):
         return error
     if isinstance(translate(error), OutOfMemory) or says_out_of_memory([str(error)]):
@@ -136,4 +138,14 @@ def explained(error: Exception, what: str) -> Exception:
     text = f"{type(error).__name__} {error}".lower()
     if "unsupported" in text or "not supported" in text or "not currently supported" in text:
         return Unsupported(f"Torch-TensorRT can't do this: {first_line(error)}.", "Export to ONNX and use TensorRT.")
-    return StepFailed(f"{what} failed: {type(error).__name__}: {first_line(error)}.", "The log has the details.")
+    began = what[0].upper() + what[1:]
+    return StepFailed(f"{began} failed: {type(error).__name__}: {first_line(error)}.", "The log has the details.")
+
+
+def require_engines(report: dict[str, Any]) -> None:
+    """Raise Unsupported when TensorRT took nothing: what was saved would be PyTorch under another name."""
+    if not report["partitions"]:
+        raise Unsupported(
+            "TensorRT took no part of this model, so nothing would be gained.",
+            "Lower min_block_size, or export to ONNX and use TensorRT.",
+        )

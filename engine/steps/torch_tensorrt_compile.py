@@ -69,6 +69,7 @@ class CompileProgram(Step):
         except Exception as error:  # the compiler raises whatever its parts raise
             raise torch_tensorrt.explained(error, "compiling with Torch-TensorRT") from error
         report = torch_tensorrt.hybrid(torch_tensorrt.program_kinds(compiled.graph))
+        torch_tensorrt.require_engines(report)
         report |= work_details(source, context.spec)
         return source.derive("torch-tensorrt", path, **described(self.tf32, source, context, library), **report)
 
@@ -142,6 +143,7 @@ class CompileScript(Step):
         except Exception as error:  # the compiler raises whatever its parts raise
             raise torch_tensorrt.explained(error, "compiling with Torch-TensorRT") from error
         report = torch_tensorrt.hybrid(torch_tensorrt.script_kinds(compiled))
+        torch_tensorrt.require_engines(report)
         return source.derive("torch-tensorrt", path, **described(self.tf32, source, context, library), **report)
 
 
