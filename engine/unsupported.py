@@ -19,15 +19,14 @@ UNSUPPORTED: tuple[UnsupportedPath, ...] = (
     UnsupportedPath(
         "tensorflow-tensorrt",
         "TensorFlow-TensorRT (TF-TRT)",
-        "TensorFlow removed it after version 2.17, and it does not work with TensorRT 10 or newer.",
-        "Export the TensorFlow model to ONNX with tf2onnx, upload that, and build a TensorRT engine: "
-        "onnx > tensorrt-build > tensorrt.",
+        "TensorFlow removed it after version 2.17.",
+        "Export the TensorFlow model to ONNX with tf2onnx, upload that, and choose the recipe `tensorrt`.",
     ),
     UnsupportedPath(
         "onnx-to-tensorflow",
         "ONNX → TensorFlow",
-        "Its converter, onnx-tensorflow, is archived and stops at opset 15.",
-        "Run the ONNX graph itself, in ONNX Runtime or TensorRT; both are faster than TensorFlow on the same graph.",
+        "Its converter, onnx-tensorflow, is no longer maintained.",
+        "Run the ONNX graph itself, in ONNX Runtime or TensorRT.",
     ),
     UnsupportedPath(
         "executorch",

@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from engine import __version__
+from engine.unsupported import UNSUPPORTED
 from pages import ui
 from pages.ui import badges, machine
 from pages.ui.context import settings
@@ -43,6 +44,11 @@ for kind in ("runtimes", "steps", "formats"):
     st.dataframe(
         pd.DataFrame(rows), hide_index=True, column_config={"Why not": st.column_config.TextColumn(width="large")}
     )
+
+st.subheader("Paths that are not here")
+listed = [{"Path": each.title, "Why": each.reason, "Instead": each.instead} for each in UNSUPPORTED]
+wide = st.column_config.TextColumn(width="large")
+st.dataframe(pd.DataFrame(listed), hide_index=True, column_config={"Why": wide, "Instead": wide})
 
 if found.get("broken_plugins"):
     st.subheader("Plugins that could not be loaded")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -13,6 +14,7 @@ from engine.runtimes import all_runtimes, broken_plugins
 from engine.spec import ModelSpec, TensorSpec
 from engine.steps import all_steps
 from engine.steps import broken_plugins as broken_steps
+from engine.unsupported import UNSUPPORTED
 
 
 def show_model(spec: ModelSpec) -> None:
@@ -55,6 +57,7 @@ def plugin_facts() -> dict[str, Any]:
             for each in all_runtimes().values()
         ],
         "broken": {**broken_plugins(), **broken_steps()},
+        "unsupported": [asdict(each) for each in UNSUPPORTED],
     }
 
 
@@ -96,6 +99,12 @@ def show_plugins(found: dict[str, Any]) -> None:
             here = "ready" if each["ready"] else f"{each['reason']} {each['hint']}"
             table.add_row(each["name"], each["about"].split("\n")[0], options, here)
         console.print(table)
+    table = Table(title="Not here", title_justify="left")
+    for name in ("Path", "Why", "Instead"):
+        table.add_column(name)
+    for each in found["unsupported"]:
+        table.add_row(each["title"], each["reason"], each["instead"])
+    console.print(table)
     for name, error in found["broken"].items():
         console.print(f"{name} can't be loaded: {error}", markup=False)
 
