@@ -105,9 +105,10 @@ class CompiledSession(TorchSession):
         """Say how many graphs were compiled, why there is more than one, and what came from the cache."""
         from torch._dynamo.utils import counters
 
+        breaks = {str(reason).partition("\n")[0][:200]: int(n) for reason, n in counters["graph_break"].items()}
         self.details.update(
             graphs=int(counters["stats"]["unique_graphs"]),
-            graph_breaks={str(reason)[:200]: int(count) for reason, count in counters["graph_break"].items()},
+            graph_breaks=breaks,
             cache_hits=int(counters["inductor"]["fxgraph_cache_hit"]),
             cache_misses=int(counters["inductor"]["fxgraph_cache_miss"]),
         )

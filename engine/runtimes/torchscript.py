@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.artifact import Artifact
+from engine.errors import Unsupported
 from engine.plugin import option
 from engine.runtimes.base import Runtime, Session, Site
 from engine.runtimes.eager import gpu_options, lowered
+from engine.runtimes.torch_errors import first_line, translate
 from engine.runtimes.torch_session import Call, TorchSession, set_up, torchscript_warnings_ignored
 from engine.spec import ModelSpec
 
@@ -77,7 +79,9 @@ class TorchScript(Runtime):
         import torch
 
         module = load_script(str(artifact.path), device)
-        return torch.jit.optimize_for_inference(module) if self.optimize_for_inference else module
+        if self.optimize_for_inference:
+            module = torch.jit.optimize_for_inference(module)
+        return with_onednn_explained(module) if self.onednn_fusion else module
 
     def set_executor(self) -> Callable[[], None]:
         """Set the JIT's process-wide switches; returns what undoes it."""
@@ -127,3 +131,20 @@ def load_script(path: str, device: str) -> Any:
         import_operators()
         module = torch.jit.load(path, map_location=device)
     return module.eval() if "training" in dir(module) else module
+
+
+def with_onednn_explained(module: Call) -> Call:
+    """The script; where oneDNN's fuser trips over it, with words that say so."""
+
+    def call(*inputs: Any) -> Any:
+        try:
+            return module(*inputs)
+        except RuntimeError as error:
+            if translate(error) is not error:
+                raise
+            raise Unsupported(
+                f"oneDNN Graph can't fuse this script: {first_line(error)}.",
+                "It is made for traced and frozen models; turn oneDNN fusion off for this one.",
+            ) from error
+
+    return call

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from engine.artifact import Artifact
+from engine.errors import Unsupported
 from engine.feeds import random_feeds
 from engine.runtimes import all_runtimes
 from engine.runtimes.base import Session, Site
@@ -79,6 +80,16 @@ def test_speech_keeps_and_forgets_its_hidden_state(name: str, site: Callable[...
     assert not np.allclose(first[0], first[1], atol=1e-4)
     np.testing.assert_allclose(first, wanted, atol=1e-5)
     np.testing.assert_allclose(again, first, atol=1e-6)
+
+
+def test_a_fuser_that_trips_over_a_script_is_named(site: Callable[..., Site]) -> None:
+    path = package_file("silero_vad", "data/silero_vad.jit")
+    runtime = all_runtimes()["torchscript"].from_options({"onednn_fusion": True})
+    session = runtime.open(Artifact("torchscript", path), SPEECH, site())
+    session.bind(random_feeds(SPEECH, 1, seed=0))
+    with pytest.raises(Unsupported, match="oneDNN"):
+        calls(session, 4)
+    session.close()
 
 
 @pytest.mark.parametrize("file", ["silero_vad.onnx", "silero_vad_16k_op15.onnx", "silero_vad_op18_ifless.onnx"])
