@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.artifact import Artifact
-from engine.errors import Unsupported
+from engine.errors import MissingDependency, Unsupported
 from engine.plugin import option
 from engine.runtimes.base import Runtime, Session, Site
 from engine.runtimes.eager import gpu_options, lowered
@@ -126,9 +126,13 @@ def load_script(path: str, device: str) -> Any:
     except RuntimeError as error:
         if "torchvision::" not in str(error):
             raise
-        from engine.formats.torchscript import import_operators
-
-        import_operators()
+        try:
+            import torchvision  # noqa: F401  registers the operators that detectors call
+        except ImportError as missing:
+            raise MissingDependency(
+                "This script calls torchvision's operators, and torchvision is not installed.",
+                "Run: pip install torchvision",
+            ) from missing
         module = torch.jit.load(path, map_location=device)
     return module.eval() if "training" in dir(module) else module
 

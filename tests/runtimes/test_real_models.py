@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -158,7 +160,7 @@ def test_sentences_through_a_trace(
     session.close()
 
 
-def test_a_detector_in_torchscript_finds_torchvisions_operators(tmp_path: Path, site: Callable[..., Site]) -> None:
+def test_a_fresh_process_finds_the_operators_of_a_detector(tmp_path: Path) -> None:
     import torchvision
 
     class Detect(torch.nn.Module):
@@ -170,15 +172,24 @@ def test_a_detector_in_torchscript_finds_torchvisions_operators(tmp_path: Path, 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.jit.save(torch.jit.script(Detect()), str(path))
-    spec = ModelSpec(
-        "detect",
-        "torchscript",
-        inputs=(TensorSpec("boxes", "float32", ("boxes", 4)), TensorSpec("scores", "float32", ("boxes",))),
-        outputs=(TensorSpec("kept", "int64", ("kept",)),),
+    code = f"""
+import sys
+import numpy as np
+from pathlib import Path
+from engine.artifact import Artifact
+from engine.runtimes import all_runtimes
+from engine.runtimes.base import Site
+from engine.spec import ModelSpec, TensorSpec
+inputs = (TensorSpec("boxes", "float32", ("boxes", 4)), TensorSpec("scores", "float32", ("boxes",)))
+site = Site("cpu", 1, 1, Path({str(tmp_path)!r}), Path({str(tmp_path)!r}))
+spec = ModelSpec("detect", "torchscript", inputs, ())
+session = all_runtimes()["torchscript"]().open(Artifact("torchscript", Path({str(path)!r})), spec, site)
+boxes = np.array([[0, 0, 9, 9], [0, 0, 9, 10], [50, 50, 60, 60]], np.float32)
+session.bind({{"boxes": boxes, "scores": np.array([0.9, 0.8, 0.7], np.float32)}})
+session.run()
+print(session.fetch()[0].tolist())
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2]
     )
-    session = all_runtimes()["torchscript"]().open(Artifact("torchscript", path), spec, site())
-    boxes = np.array([[0, 0, 9, 9], [0, 0, 9, 10], [50, 50, 60, 60]], np.float32)
-    session.bind({"boxes": boxes, "scores": np.array([0.9, 0.8, 0.7], np.float32)})
-    session.run()
-    assert session.fetch()[0].tolist() == [0, 2]
-    session.close()
+    assert ended.stdout.strip() == "[0, 2]"
