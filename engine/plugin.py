@@ -147,6 +147,10 @@ class Plugin:
         """The values of all options, as stored."""
         return {each.name: getattr(self, each.name) for each in self.option_list()}
 
+    def times_kernels(self) -> bool:
+        """Whether building with it measures on the device, so that nothing else may run beside it."""
+        return False
+
     @classmethod
     def missing(cls) -> MissingDependency | None:
         """What has to be installed before this plugin can be used here, or None.

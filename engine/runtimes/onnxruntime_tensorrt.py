@@ -41,6 +41,9 @@ class OnnxRuntimeTensorRT(Runtime):
     cuda_graph: bool = option(False, "Capture the whole inference once and replay it", label="CUDA graph")
     optimization_level: int = option(3, "How long the builder searches for fast kernels", min=0, max=5)
 
+    def times_kernels(self) -> bool:
+        return True
+
     def check(self, spec: ModelSpec, device: str) -> str | None:
         if self.cuda_graph and spec.control_flow:
             return "A CUDA graph records one path, and this model branches on its data"

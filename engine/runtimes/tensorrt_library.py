@@ -186,6 +186,12 @@ def save_atomically(path: Path, content: bytes) -> None:
 
 
 @functools.cache
+def times_kernels() -> bool:
+    """Whether the library that is used here times kernels while it builds; TensorRT for RTX compiles when it loads."""
+    used = next((each for each in DISTRIBUTIONS if installed_version(each)), "")
+    return "rtx" not in used
+
+
 def gpu_refusal(device: str) -> str | None:
     """Why TensorRT can't use this GPU, naming GPU, driver and compute capability; None when it can.
 

@@ -38,6 +38,9 @@ class TorchTensorRTJit(Runtime):
     cuda_graph: bool = option(False, "Capture each engine once and replay it as one launch", label="CUDA graph")
     min_block_size: int = option(5, "Fewest operators that are worth an engine of their own", min=1, max=100)
 
+    def times_kernels(self) -> bool:
+        return torch_tensorrt.times_kernels()
+
     def check(self, spec: ModelSpec, device: str) -> str | None:
         return super().check(spec, device) or torch_tensorrt.refusal(spec, device)
 

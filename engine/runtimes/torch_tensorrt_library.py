@@ -12,6 +12,7 @@ from typing import Any
 
 from engine.errors import MissingDependency, OptibenchError, OutOfMemory, StepFailed, Unsupported
 from engine.runtimes.tensorrt_library import gpu_refusal, says_out_of_memory
+from engine.plugin import installed_version
 from engine.runtimes.torch_session import first_line, translate
 from engine.spec import ModelSpec
 
@@ -19,6 +20,11 @@ REQUIREMENT = "torch-tensorrt|torch-tensorrt-rtx"
 INSTALL = "pip install torch-tensorrt   (or, without NVIDIA's package index: pip install torch-tensorrt-rtx)"
 ENGINE = "execute_engine"
 BOOKKEEPING = ("sym_size", "sym_numel", "_assert_", "sym_constrain", "detach", "alias", "getitem")
+
+
+def times_kernels() -> bool:
+    """Whether the library that is used here times kernels while it builds; the RTX variant compiles when it loads."""
+    return installed_version("torch-tensorrt") is not None
 
 
 def load() -> Any:

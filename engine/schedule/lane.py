@@ -1,4 +1,4 @@
-"""One device's work: phase after phase, each in a worker, one at a time."""
+"""One device's work: phase after phase, each in a worker; builds that time nothing go side by side."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import filelock
 
 from engine.errors import OptibenchError
 from engine.schedule.locks import device_lock
-from engine.schedule.plan import wanted
+from engine.schedule.plan import alongside, wanted
 from engine.schedule.taking import take
 from engine.schedule.work import Work, environment_of, job_of
 from engine.store.phases import Wanted
@@ -23,6 +23,7 @@ from engine.worker.protocol import Event, Outcome
 NOTE_S = 0.5
 CANCEL_CHECK_S = 0.25
 LOCK_POLL_S = 0.05
+CANCELLED = Outcome("cancelled", {}, "Cancelled.", "Retry it from the Runs page.")
 
 
 class Lane:
@@ -41,16 +42,26 @@ class Lane:
             if device != self.device:
                 continue
             state = self.store.state(id)
-            next_one = next(wanted(state), None)
+            plan = wanted(state)
+            next_one = next(plan, None)
             if next_one is None:
                 if self.close(state):
                     return True
                 continue
-            phase = self.queue.claim(id, next_one, device, self.store.settings.jobs)
-            if phase is not None:
-                self.carry_out(state, phase, next_one)
+            claimed = self.claim(id, [next_one, *alongside(state, next_one, plan)])
+            if claimed:
+                self.carry_out(state, claimed)
                 return True
         return False
+
+    def claim(self, id: str, chosen: list[Wanted]) -> list[tuple[PhaseRow, Wanted]]:
+        """Take what nobody else has taken."""
+        found = []
+        for each in chosen:
+            phase = self.queue.claim(id, each, self.device, self.store.settings.jobs)
+            if phase is not None:
+                found.append((phase, each))
+        return found
 
     def close(self, state: ComparisonState) -> bool:
         """Finish a comparison that needs nothing more; False while another owner still works on it."""
@@ -60,12 +71,29 @@ class Lane:
         self.queue.set_state(state.comparison.id, "cancelled" if ended else "finished")
         return True
 
-    def carry_out(self, state: ComparisonState, phase: PhaseRow, planned: Wanted) -> None:
-        """Run one phase and keep what it gave; every way it can end leaves the phase done or queued."""
+    def carry_out(self, state: ComparisonState, claimed: list[tuple[PhaseRow, Wanted]]) -> None:
+        """Run phases side by side while holding the device; each ends done or queued again."""
         if state.comparison.state == "queued":
             self.queue.set_state(state.comparison.id, "running")
+        holding = self.hold([phase for phase, _ in claimed])
         try:
-            outcome = self.locked(Work(self.store, state, phase, planned.position))
+            workers = [
+                threading.Thread(target=self.run_one, args=(state, *each, holding), name=each[0].id)
+                for each in claimed[1:]
+            ]
+            for each in workers:
+                each.start()
+            self.run_one(state, *claimed[0], holding)
+            for each in workers:
+                each.join()
+        finally:
+            if holding:
+                self.lock.release()
+
+    def run_one(self, state: ComparisonState, phase: PhaseRow, planned: Wanted, holding: bool) -> None:
+        """Run one phase and keep what it gave; every way it can end leaves the phase done or queued."""
+        try:
+            outcome = self.launched(Work(self.store, state, phase, planned.position)) if holding else CANCELLED
             if outcome.status == "cancelled" and self.stopping.is_set() and not self.unwanted(phase):
                 self.queue.requeue(phase)
                 return
@@ -80,9 +108,8 @@ class Lane:
         if phase.kind == "prepare" and taken.outcome.status == "ok":
             self.queue.set_dataset(phase.comparison_id, taken.outcome.value)
 
-    def locked(self, work: Work) -> Outcome:
-        """Run a phase while holding its device; waits for other schedulers on this host."""
-        job = job_of(work)
+    def hold(self, phases: list[PhaseRow]) -> bool:
+        """Wait for other schedulers on this host and take the device; False when nobody wants it any more."""
         waiting = False
         began = time.monotonic()
         while True:
@@ -90,25 +117,26 @@ class Lane:
                 self.lock.acquire(timeout=CANCEL_CHECK_S, poll_interval=LOCK_POLL_S)
                 break
             except filelock.Timeout:
-                if self.stopping.is_set() or self.unwanted(work.phase):
-                    return Outcome("cancelled", {}, "Cancelled.", "Retry it from the Runs page.")
+                if self.stopping.is_set() or all(self.unwanted(each) for each in phases):
+                    return False
                 if not waiting:
-                    self.queue.note(work.phase, None, "Waiting for another measurement on this machine")
+                    for each in phases:
+                        self.queue.note(each, None, "Waiting for another measurement on this machine")
                     waiting = True
-        try:
-            phase = work.phase
-            if waiting:
-                self.queue.waited(phase, time.monotonic() - began)
-            return launch(
-                job,
-                phase.folder,
-                timeout_s=work.workload.timeout_s,
-                on_event=Notes(self.queue, phase),
-                cancelled=Cancelled(self, phase),
-                environment=environment_of(work.workload),
-            )
-        finally:
-            self.lock.release()
+        if waiting:
+            self.queue.waited(phases[0], time.monotonic() - began)
+        return True
+
+    def launched(self, work: Work) -> Outcome:
+        """Run a phase in a worker."""
+        return launch(
+            job_of(work),
+            work.phase.folder,
+            timeout_s=work.workload.timeout_s,
+            on_event=Notes(self.queue, work.phase),
+            cancelled=Cancelled(self, work.phase),
+            environment=environment_of(work.workload),
+        )
 
     def unwanted(self, phase: PhaseRow) -> bool:
         """Whether the user cancelled what this phase is for."""

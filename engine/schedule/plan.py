@@ -10,15 +10,20 @@ its process leaves the others to the next one.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
+from engine.measure.cores import threads_for
+from engine.plugin import Plugin
 from engine.runtimes import all_runtimes
-from engine.spec import Status
+from engine.spec import Status, Use
+from engine.steps import step_for
 from engine.store.phases import Wanted
 from engine.store.rows import DYNAMIC, ComparisonState, PhaseRow, VariantRow
 
 GOOD: tuple[Status, ...] = ("ok", "suspect")
 OPENING, CLOSING = 0, 1
+CORES_A_BUILD = 4
 PROFILED_PRESETS = ("full", "recorded")
 
 
@@ -41,6 +46,28 @@ def wanted(state: ComparisonState) -> Iterator[Wanted]:
                 yield Wanted("build", each.id, (size,))
     yield from rounds(state, live)
     yield from profiles(state, live)
+
+
+def alongside(state: ComparisonState, first: Wanted, rest: Iterator[Wanted]) -> list[Wanted]:
+    """What may be done beside `first`: further builds, as long as none of them times kernels.
+
+    A quarter of the cores each, because exporters and compilers use several threads.
+    """
+    count = threads_for(0) // CORES_A_BUILD - 1
+    rows = {each.id: each for each in state.variants}
+    if first.kind != "build" or times_kernels(rows[str(first.variant_id)]):
+        return []
+    builds = itertools.takewhile(lambda each: each.kind == "build", rest)
+    return [each for each in builds if not times_kernels(rows[str(each.variant_id)])][: max(0, count)]
+
+
+def times_kernels(row: VariantRow) -> bool:
+    """Whether building a variant measures on the device, so that nothing may run beside it."""
+    variant = row.variant
+    steps = [(step_for(use.name, format), use) for use, format in zip(variant.route, variant.formats, strict=False)]
+    runtime = all_runtimes().get(variant.recipe.runtime.name)
+    used: list[tuple[type[Plugin] | None, Use]] = [*steps, (runtime, variant.recipe.runtime)]
+    return any(plugin is not None and plugin.from_options(use.options).times_kernels() for plugin, use in used)
 
 
 def shared(state: ComparisonState, kind: str) -> PhaseRow | None:

@@ -37,6 +37,9 @@ class AotCompile(Step):
     def missing(cls) -> MissingDependency | None:
         return super().missing() or missing_compiler(cls.title)
 
+    def times_kernels(self) -> bool:
+        return self.max_autotune
+
     def check(self, spec: ModelSpec, device: str) -> str | None:
         if self.tf32 and device == "cpu":
             return "TF32 needs an NVIDIA GPU"

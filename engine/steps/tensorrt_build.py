@@ -52,6 +52,9 @@ class TensorRTBuild(Step):
         0.0, "Limit of the builder's scratch memory; 0 leaves it to the library", min=0.0, unit="GiB", label="Workspace"
     )
 
+    def times_kernels(self) -> bool:
+        return tensorrt_library.times_kernels()
+
     def check(self, spec: ModelSpec, device: str) -> str | None:
         return tensorrt_library.gpu_refusal(device) if device.startswith("cuda") else None
 

@@ -43,6 +43,9 @@ class CompileProgram(Step):
         False, "Use sparse tensor cores where weights have the 2:4 pattern", label="2:4 sparse weights"
     )
 
+    def times_kernels(self) -> bool:
+        return torch_tensorrt.times_kernels()
+
     def check(self, spec: ModelSpec, device: str) -> str | None:
         return torch_tensorrt.refusal(spec, device)
 
@@ -112,6 +115,9 @@ class CompileScript(Step):
     sparse: bool = option(
         False, "Use sparse tensor cores where weights have the 2:4 pattern", label="2:4 sparse weights"
     )
+
+    def times_kernels(self) -> bool:
+        return torch_tensorrt.times_kernels()
 
     def check(self, spec: ModelSpec, device: str) -> str | None:
         return torch_tensorrt.refusal(spec, device)
