@@ -21,7 +21,7 @@ class Fused:
     name: str
     origin: tuple[str, ...]
     precision: str = ""
-    time_ms: float | None = None
+    ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,7 @@ def fusion(layers: Sequence[Mapping[str, Any]], before: int | None = None) -> Fu
     `before` is the number of original layers; where it is not given, it is counted from the origins
     and from the layers that have none.
     """
-    rows = [
-        Fused(str(each["name"]), origin_of(each), each.get("precision", ""), each.get("time_ms")) for each in layers
-    ]
+    rows = [Fused(str(each["name"]), origin_of(each), each.get("precision", ""), each.get("ms")) for each in layers]
     if before is None and any(each.origin for each in rows):
         named = {name for each in rows for name in each.origin}
         before = len(named) + sum(not each.origin for each in rows)

@@ -30,7 +30,7 @@ def uses_tensor_cores(name: str) -> bool:
 def tensor_core_share(kernels: Iterable[Mapping[str, Any]]) -> float | None:
     """The share of the time in matrix products that tensor-core kernels take; None without such kernels."""
     products = [each for each in kernels if is_product(str(each.get("name", "")))]
-    total = sum(float(each.get("time_ms") or 0.0) for each in products)
+    total = sum(float(each.get("ms") or 0.0) for each in products)
     if not total:
         return None
-    return sum(float(each.get("time_ms") or 0.0) for each in products if uses_tensor_cores(str(each["name"]))) / total
+    return sum(float(each.get("ms") or 0.0) for each in products if uses_tensor_cores(str(each["name"]))) / total

@@ -11,8 +11,8 @@ def profile(session: Session) -> dict[str, Any]:
     """Look at a warm session with bound inputs, by its own `profile` or by the library it runs on.
 
     Times are milliseconds of one inference. What comes back may hold `layers` and `kernels` (rows
-    with `name`, `kind`, `time_ms` and what else is known), `busy_ms`, `launches`, `fusion`
-    (`before`, `after`), `providers` and `notes`; a session that can't be looked into gives a note.
+    with `name`, `kind`, `ms` and what else is known), `layers_before` and `layers_after` fusion,
+    `busy_ms`, `launches`, `providers` and `notes`; a session that can't be looked into gives a note.
     """
     from engine.runtimes.ort_session import OrtSession
     from engine.runtimes.torch_session import TorchSession

@@ -16,7 +16,7 @@ HOST_TIME = "Times are the host's: on a GPU a node's kernels run on after the no
 def profile(session: Any) -> dict[str, Any]:
     """Time a twin of the session that records nodes; `session` has its inputs bound.
 
-    Times are per call. `fusion` counts the nodes of the file and of the optimized graph.
+    Times are per call. Layers before are the file's nodes, layers after those of the optimized graph.
     """
     import onnxruntime
 
@@ -36,9 +36,10 @@ def profile(session: Any) -> dict[str, Any]:
         layers = parse(json.loads(Path(twin.end_profiling()).read_text()), CALLS)
     return {
         "layers": layers,
-        "busy_ms": sum(each["time_ms"] for each in layers),
+        "busy_ms": sum(each["ms"] for each in layers),
         "providers": by_provider(layers),
-        "fusion": {"before": node_count(model), "after": len(layers)},
+        "layers_before": node_count(model),
+        "layers_after": len(layers),
         "notes": [HOST_TIME] if session.device != "cpu" else [],
     }
 
@@ -62,20 +63,20 @@ def parse(events: Sequence[dict[str, Any]], calls: int) -> list[dict[str, Any]]:
                 "name": name,
                 "kind": facts.get("op_name", ""),
                 "provider": str(facts.get("provider", "")).removesuffix("ExecutionProvider"),
-                "time_ms": 0.0,
+                "ms": 0.0,
             },
         )
-        row["time_ms"] += float(event.get("dur", 0)) / calls / 1e3
-    return sorted(rows.values(), key=lambda row: -row["time_ms"])
+        row["ms"] += float(event.get("dur", 0)) / calls / 1e3
+    return sorted(rows.values(), key=lambda row: -row["ms"])
 
 
 def by_provider(layers: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
     """How many nodes and how much time each provider has."""
     found: dict[str, dict[str, float]] = {}
     for each in layers:
-        row = found.setdefault(each["provider"], {"nodes": 0, "time_ms": 0.0})
+        row = found.setdefault(each["provider"], {"nodes": 0, "ms": 0.0})
         row["nodes"] += 1
-        row["time_ms"] += each["time_ms"]
+        row["ms"] += each["ms"]
     return found
 
 

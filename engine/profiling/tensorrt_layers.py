@@ -38,13 +38,14 @@ def profile(session: Any) -> dict[str, Any]:
     session.synchronize()  # kernels are compiled now
     times = time_layers(session, api)
     for layer in layers:
-        layer["time_ms"] = times.pop(layer["name"], 0.0)
-    layers += [{**layer_row(name), "time_ms": ms} for name, ms in times.items()]
-    layers.sort(key=lambda layer: -layer["time_ms"])
+        layer["ms"] = times.pop(layer["name"], 0.0)
+    layers += [{**layer_row(name), "ms": ms} for name, ms in times.items()]
+    layers.sort(key=lambda layer: -layer["ms"])
     return {
         "layers": layers,
-        "busy_ms": sum(layer["time_ms"] for layer in layers),
-        "fusion": {"before": session.details.get("network_layers"), "after": session.engine.num_layers},
+        "busy_ms": sum(layer["ms"] for layer in layers),
+        "layers_before": session.details.get("network_layers"),
+        "layers_after": session.engine.num_layers,
     }
 
 

@@ -31,7 +31,7 @@ def profile(session: Any) -> dict[str, Any]:
     operators = [each for each in events if each.device_type == DeviceType.CPU]
     if not on_gpu:
         layers = grouped((each.name, each.self_cpu_time_total) for each in operators if not internal(each.name))
-        return {"layers": layers, "busy_ms": sum(each["time_ms"] for each in layers)}
+        return {"layers": layers, "busy_ms": sum(each["ms"] for each in layers)}
     found = grouped(
         (each.name, each.time_range.elapsed_us())
         for each in events
@@ -43,7 +43,7 @@ def profile(session: Any) -> dict[str, Any]:
         "layers": [each for each in found if each["kind"] == "kernel"],
         "launches": launches / CALLS,
         "kernels_per_call": sum(each["count"] for each in found),
-        "busy_ms": sum(each["time_ms"] for each in found),
+        "busy_ms": sum(each["ms"] for each in found),
     }
 
 
@@ -53,10 +53,10 @@ def grouped(timed: Iterable[tuple[str, float]]) -> list[dict[str, Any]]:
     for name, microseconds in timed:
         totals.setdefault(name, []).append(microseconds)
     rows = [
-        {"name": name, "kind": kind(name), "time_ms": sum(found) / CALLS / 1e3, "count": len(found) / CALLS}
+        {"name": name, "kind": kind(name), "ms": sum(found) / CALLS / 1e3, "count": len(found) / CALLS}
         for name, found in totals.items()
     ]
-    return sorted(rows, key=lambda row: -float(str(row["time_ms"])))[:SHOWN]
+    return sorted(rows, key=lambda row: -float(str(row["ms"])))[:SHOWN]
 
 
 def kind(name: str) -> str:

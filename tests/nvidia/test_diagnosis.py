@@ -70,7 +70,7 @@ def test_fp32_without_tensor_cores() -> None:
 
 def test_half_precision_kernels_without_tensor_cores() -> None:
     result = measured()
-    kernels = [{"name": "implicit_convolve_sgemm", "time_ms": 1.0}]
+    kernels = [{"name": "implicit_convolve_sgemm", "ms": 1.0}]
     assert "Only 0% of the time" in findings(result, variant(result, profile={"kernels": kernels}))
 
 

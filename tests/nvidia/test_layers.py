@@ -63,15 +63,15 @@ def test_onnxruntime_nodes_are_summed_over_calls() -> None:
         "args": {"op_name": "Relu", "provider": "CPUExecutionProvider"},
     }
     layers = parse_nodes([node, node, fence, other], calls=2)
-    assert [(each["name"], each["provider"], each["time_ms"]) for each in layers] == [
+    assert [(each["name"], each["provider"], each["ms"]) for each in layers] == [
         ("conv", "CUDA", 0.3),
         ("relu", "CPU", 0.05),
     ]
-    assert by_provider(layers)["CPU"] == {"nodes": 1, "time_ms": 0.05}
+    assert by_provider(layers)["CPU"] == {"nodes": 1, "ms": 0.05}
 
 
 def test_tensor_cores_are_recognised_by_kernel_names() -> None:
-    dense = {"name": "ampere_sgemm_128x64_tn", "time_ms": 3.0}
-    tensor = {"name": "sm90_xmma_gemm_f16f16_tilesize128x128_tensor64x128x16_execute", "time_ms": 1.0}
-    assert tensor_core_share([dense, tensor, {"name": "vectorized_elementwise_kernel", "time_ms": 9.0}]) == 0.25
-    assert tensor_core_share([{"name": "softmax", "time_ms": 1.0}]) is None
+    dense = {"name": "ampere_sgemm_128x64_tn", "ms": 3.0}
+    tensor = {"name": "sm90_xmma_gemm_f16f16_tilesize128x128_tensor64x128x16_execute", "ms": 1.0}
+    assert tensor_core_share([dense, tensor, {"name": "vectorized_elementwise_kernel", "ms": 9.0}]) == 0.25
+    assert tensor_core_share([{"name": "softmax", "ms": 1.0}]) is None

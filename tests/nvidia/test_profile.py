@@ -52,7 +52,7 @@ def found_by_onnxruntime(
 
 
 def test_pytorch_operators_come_longest_first_and_add_up(found_by_torch: dict[str, Any]) -> None:
-    times = [each["time_ms"] for each in found_by_torch["layers"]]
+    times = [each["ms"] for each in found_by_torch["layers"]]
     assert times == sorted(times, reverse=True)
     assert found_by_torch["busy_ms"] == pytest.approx(sum(times))
     assert any("convolution" in each["name"] for each in found_by_torch["layers"])
@@ -73,7 +73,7 @@ def test_onnxruntime_gives_nodes_with_their_provider(found_by_onnxruntime: dict[
 
 def test_onnxruntime_fuses_activations_into_convolutions(found_by_onnxruntime: dict[str, Any]) -> None:
     assert not any(each["kind"] == "Relu" for each in found_by_onnxruntime["layers"])
-    assert found_by_onnxruntime["fusion"]["before"] >= 10
+    assert found_by_onnxruntime["layers_before"] > found_by_onnxruntime["layers_after"]
 
 
 def test_the_roofline_knows_the_limit_of_this_cpu(found_by_torch: dict[str, Any]) -> None:

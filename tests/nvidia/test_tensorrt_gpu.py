@@ -126,7 +126,7 @@ def test_the_profile_names_the_layers_each_fused_layer_came_from(
     finally:
         session.close()
     assert found["busy_ms"] > 0
-    assert found["fusion"]["after"] <= found["fusion"]["before"]
+    assert found["layers_after"] <= found["layers_before"]
     origins = {name for layer in found["layers"] for name in layer["origin"]}
     assert any("Conv" in name for name in origins)
 

@@ -25,7 +25,6 @@ from engine.worker.protocol import Reporter
 
 WARM_UP_CALLS, WARM_UP_SECONDS = 5, 0.2
 TIMED_CALLS, TIMED_SECONDS = 10, 0.2
-GROUPS_KEPT = 200
 
 
 def run(job: ProfileJob, report: Reporter) -> dict[str, Any]:
@@ -60,21 +59,16 @@ def run(job: ProfileJob, report: Reporter) -> dict[str, Any]:
 
 
 def add_fusion(found: dict[str, Any]) -> None:
-    """Say how many layers there were, how many are left, and which were fused."""
+    """Say which original layers each layer came from, how many there were and how many are left."""
     layers = found.get("layers") or []
     if not layers:
         return
-    told = found.get("fusion") or {}
-    fused = fusing.fusion(layers, told.get("before"))
-    found["fusion"] = {
-        "before": told.get("before") or fused.before,
-        "after": told.get("after") or fused.after,
-        "precisions": fusing.precisions(layers),
-        "groups": [
-            {"name": each.name, "origin": list(each.origin), "precision": each.precision, "time_ms": each.time_ms}
-            for each in fused.groups[:GROUPS_KEPT]
-        ],
-    }
+    for each in layers:
+        each["origin"] = list(fusing.origin_of(each))
+    fused = fusing.fusion(layers, found.get("layers_before"))
+    found["layers_before"] = fused.before
+    found["layers_after"] = found.get("layers_after") or fused.after
+    found["precisions"] = fusing.precisions(layers)
 
 
 def add_roofline(
