@@ -45,6 +45,7 @@ if result is not None:
 profiles.time(row, variant, line)
 profiles.fused(variant)
 if result is not None:
+    profiles.limit(variant, result)
     explain.hybrid(result)
     explain.precision(result)
     explain.stability(result, kind)

@@ -7,7 +7,8 @@ import streamlit as st
 
 from engine import schedule
 from engine.analysis import numbers
-from engine.document import VariantDocument
+from engine.analysis.roofline import roof_of
+from engine.document import Result, VariantDocument
 from engine.frames import layers
 from engine.plots import layer_chart
 from engine.store import ComparisonRow
@@ -82,3 +83,21 @@ def fused(variant: VariantDocument) -> None:
     ]
     if table:
         st.dataframe(pd.DataFrame(table), hide_index=True)
+
+
+def limit(variant: VariantDocument, result: Result) -> None:
+    """How close a result comes to what this device could do at best."""
+    roof = roof_of(result, variant)
+    if roof is None:
+        return
+    st.subheader("Against this device's limit")
+    st.markdown(
+        f"**{numbers.percent(roof.fraction, 2)} of the limit.** This device needs at least "
+        f"{numbers.duration(roof.limit_ms)} for this model, bound by "
+        f"{'arithmetic' if roof.bound == 'compute' else 'memory bandwidth'}; "
+        f"the variant does {roof.tflops:.3g} TFLOP/s and moves {roof.gigabytes_per_s:.3g} GB/s."
+    )
+    st.caption(
+        "The limit is a roofline: the model's arithmetic over the device's measured arithmetic, or its weights, inputs "
+        "and outputs over the measured bandwidth, whichever takes longer."
+    )
