@@ -31,7 +31,7 @@ def drive(session: Session, spec: ModelSpec, sequence: Sequence[Mapping[str, Any
     """Run every call in order; returns the outputs and the feeds that were really used.
 
     With explicit state, what an output gave is fed to its input at the next call. Raises BadInput
-    when the number of outputs changes.
+    when there are no outputs or their number changes.
     """
     names = [each.name for each in spec.outputs]
     carried: Feeds = {}
@@ -43,6 +43,8 @@ def drive(session: Session, spec: ModelSpec, sequence: Sequence[Mapping[str, Any
         session.run()
         session.synchronize()
         outputs = [copied(each) for each in session.fetch()]
+        if not outputs:
+            raise BadInput("The model returns no tensor.", "Export it so that it returns its results as tensors.")
         if collected and len(outputs) != len(collected[0]):
             raise BadInput(
                 f"The model gave {len(outputs)} outputs after {len(collected[0])} in the call before.",

@@ -169,3 +169,10 @@ def test_the_peak_is_read_while_working() -> None:
         level[0] = 7
 
     assert memory.watch(lambda: level[0], work) == 50
+
+
+def test_a_sweep_stops_before_the_host_s_memory_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("psutil.virtual_memory", lambda: types.SimpleNamespace(available=10_000))
+    monkeypatch.setattr(memory, "host_peak", lambda: 4_000)
+    assert "are free" in memory.room_on_host(before=1_000)
+    assert memory.room_on_host(before=3_000) == ""

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from engine.artifact import Artifact, write_manifest
+from engine.errors import BadInput
 from engine.spec import Measurement, ModelSpec, TensorSpec, Use, from_json
 from engine.worker.jobs import MeasureJob, ProbeJob, ReferenceJob
 from engine.worker.launch import launch
@@ -36,6 +37,11 @@ class Noisy(torch.nn.Module):
 class Positive(torch.nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x[x > 0]
+
+
+class Silent(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> str:
+        return "nothing"
 
 
 def script(folder: Path, module: torch.nn.Module, spec: ModelSpec) -> models.Made:
@@ -63,6 +69,11 @@ def test_a_stochastic_model_is_found_out(tmp_path: Path, refer: Refer, bench: Be
     assert found[0].parity is not None
     assert found[0].parity.tolerance is not None
     assert found[0].parity.tolerance > 0.2
+
+
+def test_a_model_without_tensors_is_refused_in_words(tmp_path: Path, refer: Refer) -> None:
+    with pytest.raises(BadInput, match="returns no tensor"):
+        refer(script(tmp_path / "m", Silent(), plain("silent")))
 
 
 def test_shapes_that_depend_on_the_data_in_torchscript(tmp_path: Path, refer: Refer, bench: Bench) -> None:

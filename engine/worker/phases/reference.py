@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.artifact import Artifact, read_manifest
 from engine.data.prepared import Prepared, load
-from engine.errors import BadInput, OptibenchError, Unsupported
+from engine.errors import BadInput, OptibenchError, PhaseFailed, Unsupported
 from engine.formats import all_formats
 from engine.measure import accuracy, reference_file
 from engine.measure.cores import threads_for
@@ -61,15 +61,31 @@ def run(job: ReferenceJob, report: Reporter) -> dict[str, Any]:
             cache=folder / "cache",
         )
 
+    arrays, facts = every_batch(job, report, opened, spec, data)
+    if data is not None:
+        report(0.95, "Reference on the test data")
+        facts |= judge_data(opened, job, spec, data, arrays, facts)
+    facts |= summary(facts, use, data)
+    reference_file.write(folder, arrays, facts)
+    return facts
+
+
+def every_batch(
+    job: ReferenceJob, report: Reporter, opened: Callable[[int], Session], spec: ModelSpec, data: Prepared | None
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Run each batch size; one that the model can't take is told, and the first error raised if none can."""
     arrays: dict[str, np.ndarray] = {}
     facts: dict[str, Any] = {"batches": {}, "skipped": {}}
     first_error: Exception | None = None
-    for number, batch_size in enumerate(job.workload.batch_sizes):
-        report(number / len(job.workload.batch_sizes), f"Reference at batch size {batch_size}")
+    workload = job.workload
+    for number, batch_size in enumerate(workload.batch_sizes):
+        if report.cancelled():
+            raise PhaseFailed("cancelled", "Cancelled.", "Run the comparison again.")
+        report(number / len(workload.batch_sizes), f"Reference at batch size {batch_size}")
         try:
-            calls = verification_calls(spec, batch_size, job.workload.verify_samples, job.workload.seed, data)
+            calls = verification_calls(spec, batch_size, workload.verify_samples, workload.seed, data)
             found = twice(opened, spec, batch_size, calls)
-        except Exception as error:  # a batch that the model can't take is told, and the others go on
+        except Exception as error:  # whatever a library raises is what this batch size has to say
             first_error = first_error or error
             traceback.print_exception(error)
             facts["skipped"][str(batch_size)] = str(error) if isinstance(error, OptibenchError) else first_line(error)
@@ -78,12 +94,7 @@ def run(job: ReferenceJob, report: Reporter) -> dict[str, Any]:
         facts["batches"][str(batch_size)] = batch_facts(spec, found)
     if not facts["batches"]:
         raise first_error or BadInput("The workload has no batch size.", "Choose at least one.")
-    if data is not None:
-        report(0.95, "Reference on the test data")
-        facts |= judge_data(opened, job, spec, data, arrays, facts)
-    facts |= summary(facts, use, data)
-    reference_file.write(folder, arrays, facts)
-    return facts
+    return arrays, facts
 
 
 def reference_use(artifact: Artifact) -> Use:
