@@ -7,6 +7,12 @@ from typing import NoReturn
 from engine.errors import BadInput, OptibenchError, OutOfMemory, Unsupported
 
 
+def wrong_buffer(error: Exception) -> bool:
+    """Whether an output did not have the shape of the buffer made for it (the words differ by version)."""
+    text = str(error)
+    return "pre-allocated output" in text or "attempting to re-use buffer" in text
+
+
 def raise_translated(error: Exception) -> NoReturn:
     """Raise our error for a known cause, else the error itself."""
     known = translate(error)

@@ -14,7 +14,7 @@ from engine.errors import BadInput, Unsupported
 from engine.runtimes.base import Session, Site
 from engine.runtimes.cuda_libraries import DeviceWait, preload
 from engine.runtimes.inputs import checked
-from engine.runtimes.ort_errors import raise_translated
+from engine.runtimes.ort_errors import raise_translated, wrong_buffer
 from engine.runtimes.ort_values import decoded, empty, encoded, numeric
 from engine.spec import ModelSpec
 
@@ -141,11 +141,11 @@ class OrtSession(Session):
             self.values[name].update_inplace(array)
             binding.bind_ortvalue_input(name, self.values[name])
         sizes = self.dimension_sizes(arrays)
-        self.unknown = []
+        before, self.unknown = self.unknown, []
         for each in self.graph_outputs:
             shape = [dimension if isinstance(dimension, int) else sizes.get(dimension) for dimension in each.shape]
             known = [size for size in shape if size is not None]
-            if len(known) == len(shape) and numeric(each.type):
+            if len(known) == len(shape) and numeric(each.type) and each.name not in before:
                 binding.bind_ortvalue_output(each.name, empty(each.type, known, self.device, self.index))
             else:
                 self.unknown.append(each.name)
@@ -181,7 +181,18 @@ class OrtSession(Session):
         try:
             self.session.run_with_iobinding(self.binding, self.run_options)
         except Exception as error:
-            raise_translated(error)
+            if not wrong_buffer(error) or len(self.unknown) == len(self.graph_outputs):
+                raise_translated(error)
+            self.distrust_shapes()
+            self.run()
+
+    def distrust_shapes(self) -> None:
+        """Let every output be made anew, because the graph names the same dimension for different sizes."""
+        self.unknown = [each.name for each in self.graph_outputs]
+        for name in self.unknown:
+            self.binding.bind_output(name, self.device, self.index)
+        if self.plan.cuda_graph:
+            self.fix_outputs()
 
     def synchronize(self) -> None:
         if self.wait is not None:

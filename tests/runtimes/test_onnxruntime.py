@@ -82,6 +82,21 @@ def test_an_output_whose_shape_depends_on_the_data(tmp_path: Path, site: Callabl
     session.close()
 
 
+def test_a_dimension_name_that_lies(tmp_path: Path, site: Callable[..., Site]) -> None:
+    artifact = graph(
+        tmp_path,
+        [helper.make_node("Concat", ["x", "x"], ["y"], axis=0)],
+        [tensor("x", TensorProto.FLOAT, "n")],
+        [tensor("y", TensorProto.FLOAT, "n")],
+    )
+    session = OnnxRuntime().open(artifact, spec_of(TensorSpec("x", "float32", ("n",))), site())
+    for values in ([1, 2], [3, 4], [5, 6, 7]):
+        session.bind({"x": np.array(values, np.float32)})
+        session.run()
+        assert session.fetch()[0].tolist() == values * 2
+    session.close()
+
+
 def test_names_that_differ_are_given_by_the_artifact(tmp_path: Path, site: Callable[..., Site]) -> None:
     made = graph(
         tmp_path,
