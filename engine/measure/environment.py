@@ -9,9 +9,12 @@ from typing import Any
 
 from engine.measure.cores import allowed, physical
 from engine.measure.nvml import Gpu
+from engine.plugin import installed_version
 
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 CPU_INFO = Path("/proc/cpuinfo")
+CUDA_WHEELS = ("nvidia-cuda-runtime", "nvidia-cublas", "nvidia-cudnn-cu13", "nvidia-cudnn-cu12")
+TRANSFERS = {"resident": "off", "end_to_end": "on"}
 
 
 def cpu_name() -> str:
@@ -43,12 +46,14 @@ def environment(gpu: Gpu, device: str, libraries: dict[str, str], **settings: An
         "platform": platform.platform(),
         "python": platform.python_version(),
         "libraries": libraries,
+        "data_transfers": dict(TRANSFERS),
         "cpu": cpu_facts(),
         "load_average": list(os.getloadavg()) if hasattr(os, "getloadavg") else None,
         **settings,
     }
     if gpu.handle is not None:
         found["gpu"] = {**gpu.facts(), **gpu.state()}
+        found["cuda_libraries"] = {name: version for name in CUDA_WHEELS if (version := installed_version(name))}
     if device.startswith("cuda") and gpu.missing:
         found["unread"] = dict(gpu.missing)
     return found

@@ -98,6 +98,8 @@ def test_the_environment_counts_the_processes_that_were_there_before(
     assert found["gpu"]["temperature_c"] == 55
     assert found["pinned_cpus"] == []
     assert bench.used_before == 5_000
+    assert found["data_transfers"] == {"resident": "off", "end_to_end": "on"}
+    assert None not in found["cuda_libraries"].values()
 
 
 def test_a_refused_reading_is_none_with_its_reason(install: Callable[..., None]) -> None:
