@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 EXPORTERS = ("auto", "dynamo", "torchscript")
-FIRST_DYNAMO_OPSET, LAST_SCRIPT_OPSET = 18, 20
+FIRST_OPSET, USUAL_OPSET, FIRST_DYNAMO_OPSET, LAST_SCRIPT_OPSET = 9, 18, 18, 20
+BFLOAT16_OPSET = 22  # the first one whose convolutions take bfloat16
 UNSUPPORTED = (
     "No ONNX function found",
     "No decompositions registered",
@@ -30,16 +31,27 @@ def chosen_exporter(exporter: str, opset: int, *, default: str) -> str:
     """The exporter that `auto` means: the default, or TorchScript's for opsets the other can't write."""
     if exporter != "auto":
         return exporter
-    return "torchscript" if opset < FIRST_DYNAMO_OPSET else default
+    return "torchscript" if 0 < opset < FIRST_DYNAMO_OPSET else default
 
 
 def opset_reason(exporter: str, opset: int) -> str | None:
-    """Why an exporter can't write an opset, or None."""
+    """Why an exporter can't write an opset, or None; 0 leaves the choice to us."""
+    if opset == 0:
+        return None
+    if opset < FIRST_OPSET:
+        return f"opsets before {FIRST_OPSET} are not written any more"
     if exporter == "dynamo" and opset < FIRST_DYNAMO_OPSET:
         return f"the Dynamo exporter writes opset {FIRST_DYNAMO_OPSET} and later; choose exporter=torchscript"
     if exporter == "torchscript" and opset > LAST_SCRIPT_OPSET:
         return f"the TorchScript exporter writes opsets up to {LAST_SCRIPT_OPSET}; choose exporter=dynamo"
     return None
+
+
+def written_opset(opset: int, precision: str, exporter: str) -> int:
+    """The opset to write: the one asked for, else one that knows the model's types."""
+    if opset:
+        return opset
+    return BFLOAT16_OPSET if precision == "bf16" and exporter == "dynamo" else USUAL_OPSET
 
 
 def from_program(program: ExportedProgram, spec: ModelSpec, folder: Path, *, opset: int, optimize: bool = True) -> Path:
@@ -72,9 +84,13 @@ def from_script(
     import onnx
     import torch
 
-    from engine.torch_bridge import flatten, positional
+    from engine.conversion.modules import tensor_inputs, tensors_only
+    from engine.conversion.scripts import without_constants
+    from engine.torch_bridge import flatten
 
-    inputs = positional(feeds, spec)
+    inputs = tensor_inputs(feeds, spec)
+    scripted = isinstance(script, torch.jit.ScriptModule)
+    script = without_constants(script, spec) if scripted else tensors_only(script, spec)
     with torch.no_grad():
         count = len(flatten(script(*inputs)))
     names = output_names(spec, count)

@@ -108,3 +108,13 @@ def with_constants(inner: Any, spec: ModelSpec) -> Any:
         return inner
     tensors = [name for name, each in zip(parameter_names(spec), spec.inputs, strict=True) if each.constant is None]
     return wrap(inner, f"def forward(self{signature(spec)}):\n    return self.inner({', '.join(tensors)})\n")
+
+
+def without_constants(script: Any, spec: ModelSpec) -> Any:
+    """A script that takes the model's tensors alone, around one that takes every input."""
+    if len(spec.tensor_inputs) == len(spec.inputs):
+        return script
+    named = list(zip(parameter_names(spec), spec.inputs, strict=True))
+    parameters = "".join(f", {name}: Tensor" for name, each in named if each.constant is None)
+    arguments = ", ".join(name if each.constant is None else repr(each.constant) for name, each in named)
+    return wrap(script, f"def forward(self{parameters}):\n    return self.inner({arguments})\n")

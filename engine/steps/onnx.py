@@ -12,7 +12,7 @@ from engine.steps.base import Context, Step
 
 EXPORTERS = ("auto", "dynamo", "torchscript")
 EXPORTER_HELP = "Which of PyTorch's exporters writes the graph; auto takes the one that suits the format and the opset"
-OPSET, OPSET_HELP = 18, "Version of the ONNX operator set"
+OPSET_HELP = "Version of the ONNX operator set; 0 takes 18, or 22 for bfloat16, which earlier convolutions do not know"
 HIDDEN = "the model changes hidden state at each call, which an ONNX graph can't; upload an export with explicit state"
 
 
@@ -31,7 +31,7 @@ class OnnxFromModule(Step):
     cost = 1.6
 
     exporter: str = option("auto", EXPORTER_HELP, choices=EXPORTERS)
-    opset: int = option(OPSET, OPSET_HELP, min=9, max=23)
+    opset: int = option(0, OPSET_HELP, min=0, max=23)
 
     @classmethod
     def accepts(cls, spec: ModelSpec) -> str | None:
@@ -50,24 +50,25 @@ class OnnxFromModule(Step):
 
     def apply(self, source: Artifact, context: Context) -> Artifact:
         from engine.conversion.exporting import export_module
-        from engine.conversion.onnx_export import chosen_exporter, from_program, from_script
+        from engine.conversion.onnx_export import chosen_exporter, from_program, from_script, written_opset
         from engine.formats import torch_module
 
         module = torch_module.load(source.path)
         static = context.static_batch is not None
         facts: dict[str, Any] = {"batch_size": context.static_batch} if static else {}
         exporter = chosen_exporter(self.exporter, self.opset, default="dynamo")
+        opset = written_opset(self.opset, source.precision, exporter)
         if exporter == "torchscript":
             context.progress(0.2, "Tracing and converting")
-            path = from_script(module, context.spec, context.example(), context.folder, opset=self.opset, static=static)
-            return source.derive("onnx", path, exporter=exporter, opset=self.opset, **facts)
+            path = from_script(module, context.spec, context.example(), context.folder, opset=opset, static=static)
+            return source.derive("onnx", path, exporter=exporter, opset=opset, **facts)
         context.progress(0.1, "Capturing the graph")
         exported = export_module(module, context.spec, context.example(), static=static)
         for name, size in exported.fixed.items():
             context.warn(f"The model could only be captured with {name} fixed at {size}.")
         context.progress(0.4, "Converting operators")
-        path = from_program(exported.program, context.spec, context.folder, opset=self.opset)
-        return source.derive("onnx", path, exporter=exporter, opset=self.opset, fixed=exported.fixed, **facts)
+        path = from_program(exported.program, context.spec, context.folder, opset=opset)
+        return source.derive("onnx", path, exporter=exporter, opset=opset, fixed=exported.fixed, **facts)
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class OnnxFromProgram(Step):
     cost = 1.0
 
     exporter: str = option("auto", EXPORTER_HELP, choices=EXPORTERS)
-    opset: int = option(OPSET, OPSET_HELP, min=9, max=23)
+    opset: int = option(0, OPSET_HELP, min=0, max=23)
 
     def check(self, spec: ModelSpec, device: str) -> str | None:
         from engine.conversion.onnx_export import opset_reason
@@ -92,7 +93,7 @@ class OnnxFromProgram(Step):
         return opset_reason("dynamo", self.opset)
 
     def apply(self, source: Artifact, context: Context) -> Artifact:
-        from engine.conversion.onnx_export import from_program
+        from engine.conversion.onnx_export import from_program, written_opset
         from engine.conversion.program_shapes import at_static_sizes
         from engine.formats import exported_program
 
@@ -102,8 +103,9 @@ class OnnxFromProgram(Step):
             program = at_static_sizes(program, context.spec, context.example())
             facts["batch_size"] = context.static_batch
         context.progress(0.3, "Converting operators")
-        path = from_program(program, context.spec, context.folder, opset=self.opset)
-        return source.derive("onnx", path, exporter="dynamo", opset=self.opset, **facts)
+        opset = written_opset(self.opset, source.precision, "dynamo")
+        path = from_program(program, context.spec, context.folder, opset=opset)
+        return source.derive("onnx", path, exporter="dynamo", opset=opset, **facts)
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ class OnnxFromScript(Step):
     cost = 2.0
 
     exporter: str = option("auto", EXPORTER_HELP, choices=EXPORTERS)
-    opset: int = option(OPSET, OPSET_HELP, min=9, max=23)
+    opset: int = option(0, OPSET_HELP, min=0, max=23)
 
     def check(self, spec: ModelSpec, device: str) -> str | None:
         from engine.conversion.onnx_export import opset_reason
@@ -130,12 +132,13 @@ class OnnxFromScript(Step):
         return opset_reason("torchscript", self.opset)
 
     def apply(self, source: Artifact, context: Context) -> Artifact:
-        from engine.conversion.onnx_export import from_script
+        from engine.conversion.onnx_export import from_script, written_opset
         from engine.formats import torchscript
 
         static = context.static_batch is not None
         facts: dict[str, Any] = {"batch_size": context.static_batch} if static else {}
         script = torchscript.load(source.path)
         context.progress(0.2, "Converting operators")
-        path = from_script(script, context.spec, context.example(), context.folder, opset=self.opset, static=static)
-        return source.derive("onnx", path, exporter="torchscript", opset=self.opset, **facts)
+        opset = written_opset(self.opset, source.precision, "torchscript")
+        path = from_script(script, context.spec, context.example(), context.folder, opset=opset, static=static)
+        return source.derive("onnx", path, exporter="torchscript", opset=opset, **facts)
