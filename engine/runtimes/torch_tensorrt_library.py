@@ -11,8 +11,8 @@ from dataclasses import fields
 from typing import Any
 
 from engine.errors import MissingDependency, OptibenchError, OutOfMemory, StepFailed, Unsupported
-from engine.runtimes.tensorrt_library import gpu_refusal, says_out_of_memory
 from engine.plugin import installed_version
+from engine.runtimes.tensorrt_library import gpu_refusal, says_out_of_memory
 from engine.runtimes.torch_session import first_line, translate
 from engine.spec import ModelSpec
 
