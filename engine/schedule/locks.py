@@ -51,8 +51,10 @@ def gpu_uuid(index: int) -> str | None:
     """The UUID of a GPU as CUDA counts them (in bus order), or None where NVML can't tell."""
     import pynvml
 
-    visible = [each.strip() for each in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if each.strip()]
-    if index < len(visible):
+    if "CUDA_VISIBLE_DEVICES" in os.environ:
+        visible = [each.strip() for each in os.environ["CUDA_VISIBLE_DEVICES"].split(",")]
+        if index >= len(visible) or not visible[index] or visible[index].startswith("-"):
+            return None
         if not visible[index].isdigit():
             return visible[index]
         index = int(visible[index])
