@@ -14,11 +14,12 @@ if row is None:
     st.stop()
 found = document(row)
 by_id = {each.id: each for each in found.variants}
+labels = badges.distinct({each.id: each.label for each in found.variants})
 ids = list(by_id)
 first, second = st.columns([3, 1], gap="medium", vertical_alignment="bottom")
 current = chosen("variant") if chosen("variant") in by_id else ids[0]
 picked = first.selectbox(
-    "Variant", ids, ids.index(current), format_func=lambda id: by_id[id].label, key=f"variant_{row.id}_{current}"
+    "Variant", ids, ids.index(current), format_func=labels.__getitem__, key=f"variant_{row.id}_{current}"
 )
 choose("variant", picked)
 sizes = [str(each) for each in batch_sizes(found)]

@@ -18,7 +18,7 @@ if not rows:
 
 current = model_in_hand() or rows[0]
 ids = [each.id for each in rows]
-names = {each.id: f"{each.name} · {each.spec.format}" for each in rows}
+names = badges.distinct({each.id: f"{each.name} · {each.spec.format}" for each in rows})
 picked = st.selectbox("Model", ids, ids.index(current.id), format_func=names.__getitem__, key=f"model_{current.id}")
 choose("model", picked)
 row = store().model(picked)

@@ -14,6 +14,6 @@ if row is None:
     st.stop()
 found = document(row)
 compare.exports(found)
-lists.import_export(row)
+lists.manage(row)
 st.caption("The preview is the report: one file that opens anywhere, without a network, and prints well.")
 st.iframe(report.render(found, "html").decode(), height=1100)

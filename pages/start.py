@@ -56,11 +56,13 @@ with grid.container(border=True, height="stretch"):
 with grid.container(border=True, height="stretch"):
     st.markdown("**Upload a model**")
     st.caption("TorchScript, ONNX, an exported program, or weights with an architecture from the catalog.")
+    st.space("stretch")
     if st.button("Upload a model", icon=":material/upload_file:", key="upload_model", width="stretch"):
         st.switch_page("pages/models.py", query_params={"add": "upload"})
 with grid.container(border=True, height="stretch"):
     st.markdown("**Open recorded GPU results**")
     st.caption("Real runs with GPU, versions and date, to look at without a GPU.")
+    st.space("stretch")
     with st.popover("Open recorded GPU results", icon=":material/inventory_2:", width="stretch"):
         found = recorded.recordings()
         if not found:
@@ -90,3 +92,5 @@ if not rows:
     st.caption("None yet. The sample above is the quickest way to one.")
 for row in rows[:8]:
     lists.comparison_line(row)
+with st.expander("Import a comparison", icon=":material/upload:"):
+    lists.import_form()

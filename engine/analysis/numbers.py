@@ -50,6 +50,11 @@ def clock(value: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def remaining(value: float) -> str:
+    """Write how long something will still take."""
+    return f"about {clock(value)} left" if value >= 1 else "a moment left"
+
+
 def seconds(value: float | None) -> str:
     """Write a time given in seconds."""
     return duration(value * 1000) if value is not None else DASH

@@ -19,7 +19,7 @@ from engine.plots.hover import describe
 from engine.plots.theme import template
 
 SYMBOLS = {"fp32": "circle", "tf32": "circle", "fp16": "diamond", "bf16": "diamond", "int8": "square", "fp8": "square"}
-WIDTH, HEIGHT = 900.0, 440.0
+WIDTH, HEIGHT = 640.0, 440.0
 
 
 def tradeoff_chart(

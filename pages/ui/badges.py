@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from engine.plots.colours import STATUSES
@@ -39,6 +41,19 @@ def origin_badge(origin: str, when: str = "") -> None:
         st.badge(
             f"Imported {when}".strip(), icon=":material/upload:", color="violet", help="Measured on another machine."
         )
+
+
+def distinct(labels: Mapping[str, str]) -> dict[str, str]:
+    """Labels by id, told apart by a number where they are the same.
+
+    A list finds its choice again by its label, so two equal ones would be one.
+    """
+    seen: dict[str, int] = {}
+    found = {}
+    for id, label in labels.items():
+        seen[label] = seen.get(label, 0) + 1
+        found[id] = label if seen[label] == 1 else f"{label} ({seen[label]})"
+    return found
 
 
 def plain(text: str) -> str:

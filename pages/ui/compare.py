@@ -44,11 +44,7 @@ def controls(document: ComparisonDocument) -> View:
     sizes = [str(each) for each in batch_sizes(document)]
     kinds = latencies(document) or ["resident"]
     own = document.baseline
-    labels = [each.label for each in document.variants]
-    ids = {
-        each.id: each.label if labels.count(each.label) == 1 else f"{each.label} ({each.recipe})"
-        for each in document.variants
-    }
+    ids = badges.distinct({each.id: each.label for each in document.variants})
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         size = st.segmented_control(
             "Batch size", sizes, default=sizes[0], key="batch", required=True, bind="query-params"
@@ -174,5 +170,5 @@ def watch(comparison: str, revision: int) -> None:
     done = sum(each.stage == "done" for each in lines)
     left = [each.remaining_s for each in lines if each.remaining_s is not None]
     text = f"Measuring: {done} of {len(lines)} variants finished"
-    remaining = f", about {numbers.clock(max(left))} left" if left else ""
+    remaining = f", {numbers.remaining(max(left))}" if left else ""
     st.progress(sum(each.fraction for each in lines) / max(1, len(lines)), text=text + remaining)

@@ -47,7 +47,7 @@ def pick_comparison() -> ComparisonRow | None:
         return None
     current = comparison_in_hand() or rows[0]
     ids = [each.id for each in rows]
-    names = {each.id: f"{each.name} · {when(each.created)}" for each in rows}
+    names = badges.distinct({each.id: f"{each.name} · {when(each.created)}" for each in rows})
     picked = st.selectbox(
         "Comparison", ids, ids.index(current.id), format_func=lambda id: names[id], key=f"pick_{current.id}"
     )
@@ -66,7 +66,7 @@ def pick_model() -> ModelRow | None:
         st.page_link("pages/models.py", label="Add one", icon=":material/arrow_forward:")
         return None
     current = model_in_hand() or rows[0]
-    names = {each.id: f"{each.name} · {each.spec.format}" for each in rows}
+    names = badges.distinct({each.id: f"{each.name} · {each.spec.format}" for each in rows})
     ids = list(names)
     picked = st.selectbox("Model", ids, ids.index(current.id), format_func=names.__getitem__, key=f"pick_{current.id}")
     choose("model", picked)
@@ -75,21 +75,24 @@ def pick_model() -> ModelRow | None:
     return store().model(picked)
 
 
-def import_export(row: ComparisonRow) -> None:
-    """Take in a comparison from another dashboard; rename or delete this one."""
+def import_form() -> None:
+    """Take in a comparison that another dashboard exported."""
+    file = st.file_uploader("Import a comparison (JSON from another dashboard)", type=["json", "gz"], key="import_file")
+    if file is not None and st.button("Import", key="import", icon=":material/upload:"):
+        try:
+            imported = store().import_document(documents.parse(file.getvalue()))
+        except BadInput as error:
+            st.error(f"{badges.plain(error.reason)} {badges.plain(error.hint)}", icon=":material/error:")
+        else:
+            choose("comparison", imported)
+            choose("variant", "")
+            st.switch_page("pages/compare.py", query_params={"comparison": imported})
+
+
+def manage(row: ComparisonRow) -> None:
+    """Import another comparison; rename or delete this one."""
     with st.expander("Import, rename, delete", icon=":material/more_horiz:"):
-        file = st.file_uploader(
-            "Import a comparison (JSON from another dashboard)", type=["json", "gz"], key="import_file"
-        )
-        if file is not None and st.button("Import", key="import", icon=":material/upload:"):
-            try:
-                imported = store().import_document(documents.parse(file.getvalue()))
-            except BadInput as error:
-                st.error(f"{badges.plain(error.reason)} {badges.plain(error.hint)}", icon=":material/error:")
-            else:
-                choose("comparison", imported)
-                choose("variant", "")
-                st.switch_page("pages/compare.py", query_params={"comparison": imported})
+        import_form()
         name = st.text_input("Name", row.name, key=f"rename_{row.id}", width=400)
         if st.button("Rename", key=f"do_rename_{row.id}", disabled=not name.strip() or name == row.name):
             store().rename(row.id, name.strip())

@@ -34,7 +34,7 @@ def overview(row: ComparisonRow, lines: list[VariantProgress]) -> None:
         st.markdown(f"**{len(lines) - len(bad)} of {len(lines)} variants worked**{took}.")
         return
     left = [each.remaining_s for each in lines if each.remaining_s is not None]
-    remaining = f" · about {numbers.clock(max(left))} left" if left else ""
+    remaining = f" · {numbers.remaining(max(left))}" if left else ""
     fraction = sum(each.fraction for each in lines) / max(1, len(lines))
     st.progress(min(1.0, fraction), text=f"{done} of {len(lines)} variants finished{remaining}")
 
@@ -62,7 +62,7 @@ def timing(line: VariantProgress) -> str:
     if line.status not in ("running", "queued") and line.elapsed_s:
         parts.append(f"took {numbers.clock(line.elapsed_s)}")
     if line.remaining_s is not None and line.status in ("running", "queued"):
-        parts.append(f"about {numbers.clock(line.remaining_s)} left")
+        parts.append(numbers.remaining(line.remaining_s))
     return " · ".join(filter(None, parts))
 
 

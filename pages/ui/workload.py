@@ -17,7 +17,7 @@ from engine.errors import BadInput
 from engine.spec import PRESETS, ModelSpec, Workload
 from engine.store import ModelRow
 from engine.worker.protocol import Event
-from pages.ui import machine, tasks
+from pages.ui import badges, machine, tasks
 from pages.ui.context import settings, store
 
 RANDOM = ""
@@ -104,6 +104,7 @@ def dataset_choice(row: ModelRow) -> str:
     own = intake.sample_dataset(row.origin)
     offered = {own: f"{row.name}: its own data"} if own else {}
     offered |= {each.id: f"{each.name} ({numbers.size(each.facts.get('bytes'))})" for each in store().datasets()}
+    offered = badges.distinct(offered)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         picked = st.selectbox(
             "Data set",

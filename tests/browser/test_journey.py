@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-RUN_MS = 240_000
+RUN_MS = 420_000
 
 
 def no_traceback(page: Page) -> None:
