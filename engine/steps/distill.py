@@ -10,6 +10,7 @@ from engine.artifact import Artifact
 from engine.errors import BadInput
 from engine.plugin import option
 from engine.steps.base import Context, Step
+from engine.training import LOSSY
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class Distill(Step):
         return source.derive(
             "torch-module",
             path,
+            lossy=LOSSY,
             training=[*source.details.get("training", []), curves],
             distillation={"parameters": count, "control": self.control, "temperature": self.temperature},
         )

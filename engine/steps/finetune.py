@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from engine.artifact import Artifact
 from engine.plugin import option
 from engine.steps.base import Context, Step
+from engine.training import LOSSY
 
 
 @dataclass(frozen=True)
@@ -60,4 +61,4 @@ class Finetune(Step):
         curves = train_module(module, data, plan, context, what=self.title, masks=masks)
         path = torch_module.save(context.folder, module, source.path, None)
         forget_checkpoints(context)
-        return source.derive("torch-module", path, training=[*source.details.get("training", []), curves])
+        return source.derive("torch-module", path, lossy=LOSSY, training=[*source.details.get("training", []), curves])

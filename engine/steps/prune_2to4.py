@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from engine.artifact import Artifact
 from engine.errors import Unsupported
 from engine.plugin import option
+from engine.pruning import LOSSY
 from engine.steps.base import Context, Step
 
 PAPER = "Mishra et al. 2021, https://arxiv.org/abs/2104.08378"
@@ -55,7 +56,7 @@ class Prune2To4(Step):
         warn_of(skipped, context)
         path = torch_module.save(context.folder, module, source.path, None)
         report = sparsity_report({name: to_numpy(each) for name, each in weights.items()})
-        return source.derive("torch-module", path, report=report, skipped=skipped, sparsity="2:4")
+        return source.derive("torch-module", path, report=report, skipped=skipped, sparsity="2:4", lossy=LOSSY)
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,9 @@ class Prune2To4Onnx(Step):
             raise Unsupported(NOTHING, INSTEAD)
         warn_of(skipped, context)
         path = onnx.save(model, context.folder)
-        return source.derive("onnx", path, report=sparsity_report(weights), skipped=skipped, sparsity="2:4")
+        return source.derive(
+            "onnx", path, report=sparsity_report(weights), skipped=skipped, sparsity="2:4", lossy=LOSSY
+        )
 
 
 def warn_of(skipped: list[str], context: Context) -> None:

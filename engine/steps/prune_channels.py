@@ -9,6 +9,7 @@ from typing import Any
 from engine.artifact import Artifact
 from engine.errors import BadInput
 from engine.plugin import option
+from engine.pruning import LOSSY
 from engine.spec import ModelSpec
 from engine.steps.base import Context, Step
 
@@ -79,6 +80,7 @@ class PruneChannels(Step):
         return source.derive(
             "torch-module",
             path,
+            lossy=LOSSY if changed else str(source.details.get("lossy", "")),
             report=report(layers, widths(module)),
             multiply_adds={"before": cost, "after": operations(module, inputs)},
             training=[*source.details.get("training", []), *curves],

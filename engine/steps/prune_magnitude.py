@@ -8,6 +8,7 @@ from typing import Any
 from engine.artifact import Artifact
 from engine.errors import Unsupported
 from engine.plugin import option
+from engine.pruning import LOSSY
 from engine.steps.base import Context, Step
 
 PAPER = "Han et al. 2015, https://arxiv.org/abs/1506.02626; Zhu & Gupta 2017, https://arxiv.org/abs/1710.01878"
@@ -61,8 +62,9 @@ class PruneMagnitude(Step):
         path = torch_module.save(context.folder, module, source.path, None)
         report = sparsity_report({name: to_numpy(each) for name, each in weights.items()})
         forget_checkpoints(context)
+        lossy = LOSSY if self.amount else str(source.details.get("lossy", ""))
         training = [*source.details.get("training", []), *curves]
-        return source.derive("torch-module", path, report=report, skipped=skipped, training=training)
+        return source.derive("torch-module", path, report=report, skipped=skipped, training=training, lossy=lossy)
 
     def fine_tune(self, module: Any, context: Context, cycle: int) -> list[dict[str, Any]]:
         """Train with the pruned weights held at zero."""

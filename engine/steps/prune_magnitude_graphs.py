@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from engine.artifact import Artifact
 from engine.errors import Unsupported
 from engine.plugin import option
+from engine.pruning import LOSSY
 from engine.steps.base import Context, Step
 
 NOTHING = "The model has no linear or convolutional layer with stored weights to prune."
@@ -44,7 +45,7 @@ class PruneMagnitudeOnnx(Step):
             weights[name] = weights[name] * mask
             replace(tensors[name], weights[name])
         path = onnx.save(model, context.folder)
-        return source.derive("onnx", path, report=sparsity_report(weights))
+        return source.derive("onnx", path, report=sparsity_report(weights), lossy=LOSSY)
 
 
 @dataclass(frozen=True)
@@ -85,4 +86,4 @@ class PruneMagnitudeScript(Step):
         with quiet_jit():
             torch.jit.save(script, str(path))
         report = sparsity_report({name: to_numpy(each) for name, each in tensors.items()})
-        return source.derive("torchscript", path, report=report)
+        return source.derive("torchscript", path, report=report, lossy=LOSSY)

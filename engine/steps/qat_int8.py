@@ -8,6 +8,7 @@ from engine.artifact import Artifact
 from engine.plugin import option
 from engine.spec import ModelSpec
 from engine.steps.base import Context, Step
+from engine.training import LOSSY
 
 
 @dataclass(frozen=True)
@@ -67,4 +68,4 @@ class QatInt8(Step):
         curves = train_module(prepared, data, plan, context, what=self.title, part=(0.0, 0.8))
         forget_checkpoints(context)
         made = save_quantized(prepared, inputs, shapes, source, context)
-        return made.derive(made.format, made.path, training=[*source.details.get("training", []), curves])
+        return made.derive(made.format, made.path, lossy=LOSSY, training=[*source.details.get("training", []), curves])
