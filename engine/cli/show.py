@@ -16,6 +16,10 @@ from engine.steps import all_steps
 from engine.steps import broken_plugins as broken_steps
 from engine.unsupported import UNSUPPORTED
 
+SHOWN = ("id", "kind", "name")
+
+SHOWN = ("id", "kind", "name")
+
 
 def show_model(spec: ModelSpec) -> None:
     """Print what is known about a model."""
@@ -50,7 +54,10 @@ def tensor(each: TensorSpec) -> str:
 def plugin_facts() -> dict[str, Any]:
     """Every plugin with its options and whether it can be used here."""
     return {
-        "formats": [{**facts(each), "uploadable": each.uploadable} for each in all_formats().values()],
+        "formats": [
+            {**facts(each), "uploadable": each.uploadable, "refusal": each.refusal, "instead": each.instead}
+            for each in all_formats().values()
+        ],
         "steps": [{**facts(each), "kind": each.kind, "formats": dict(each.formats)} for each in all_steps()],
         "runtimes": [
             {**facts(each), "formats": list(each.formats), "devices": list(each.devices), "family": each.family}
@@ -88,25 +95,42 @@ def facts(plugin: type[Plugin]) -> dict[str, Any]:
 
 
 def show_plugins(found: dict[str, Any]) -> None:
-    """Print all plugins, a table for each kind."""
+    """Print all plugins, a table for each kind; a technique for several formats is one row."""
     console = Console(highlight=False)
-    for kind in ("formats", "steps", "runtimes"):
+    for kind, through in (("formats", ""), ("steps", "From → to"), ("runtimes", "Opens")):
         table = Table(title=kind.capitalize(), title_justify="left")
-        for name in ("Name", "What it does", "Options", "Here"):
+        for name in ("Name", "What it does", *filter(None, (through,)), "Options", "Here"):
             table.add_column(name)
+        rows: dict[str, list[dict[str, Any]]] = {}
         for each in found[kind]:
-            options = ", ".join(f"{option['name']}={option['default']}" for option in each["options"])
-            here = "ready" if each["ready"] else f"{each['reason']} {each['hint']}"
-            table.add_row(each["name"], each["about"].split("\n")[0], options, here)
+            rows.setdefault(each["name"], []).append(each)
+        for name, same in rows.items():
+            cells = [name, same[0]["about"].split("\n")[0]]
+            if through:
+                cells.append("\n".join(path for each in same for path in paths(each["formats"])))
+            table.add_row(*cells, options(same[0]), here(same[0]))
         console.print(table)
-    table = Table(title="Not here", title_justify="left")
-    for name in ("Path", "Why", "Instead"):
-        table.add_column(name)
-    for each in found["unsupported"]:
-        table.add_row(each["title"], each["reason"], each["instead"])
-    console.print(table)
     for name, error in found["broken"].items():
         console.print(f"{name} can't be loaded: {error}", markup=False)
+
+
+def paths(formats: dict[str, str] | list[str]) -> list[str]:
+    """The formats of a runtime, or what a step makes of which."""
+    if isinstance(formats, list):
+        return formats
+    return [source if source == target else f"{source} → {target}" for source, target in formats.items()]
+
+
+def options(plugin: dict[str, Any]) -> str:
+    """Every option with its default."""
+    return "\n".join(f"{each['name']}={each['default']}" for each in plugin["options"])
+
+
+def here(plugin: dict[str, Any]) -> str:
+    """Whether a plugin can be used on this machine."""
+    if plugin.get("refusal"):
+        return f"refused: {plugin['instead']}"
+    return "ready" if plugin["ready"] else f"{plugin['reason']} {plugin['hint']}"
 
 
 def show_system(found: dict[str, Any]) -> None:
@@ -114,17 +138,17 @@ def show_system(found: dict[str, Any]) -> None:
     console = Console(highlight=False)
     table = Table(title="This machine", title_justify="left", show_header=False)
     for name, value in found.items():
-        if not isinstance(value, (dict, list)):
+        if value and not isinstance(value, (dict, list)):
             table.add_row(name.replace("_", " ").capitalize(), str(value))
     for each in found.get("devices", []):
-        table.add_row("Device", ", ".join(f"{value}" for value in each.values() if not isinstance(value, (dict, list))))
-    for name, version in found.get("libraries", {}).items():
-        table.add_row(name, str(version))
+        facts = [f"{name.replace('_', ' ')} {value}" for name, value in each.items() if value and name not in SHOWN]
+        table.add_row(f"Device {each.get('id', '')}", f"{each.get('name', '')}: {', '.join(facts)}")
+    installed = [f"{name} {version}" for name, version in found.get("libraries", {}).items() if version]
+    table.add_row("Libraries", "\n".join(installed))
     console.print(table)
-    table = Table(title="Runtimes", title_justify="left")
-    for name in ("Name", "Ready", "What is missing"):
-        table.add_column(name)
-    for name, each in found.get("runtimes", {}).items():
-        missing = f"{each.get('reason', '')} {each.get('hint', '')}".strip()
-        table.add_row(name, "yes" if each.get("ready") else "no", missing)
-    console.print(table)
+    for kind in ("runtimes", "steps"):
+        missing = {name: each for name, each in found.get(kind, {}).items() if not each.get("ready")}
+        ready = [name for name in found.get(kind, {}) if name not in missing]
+        console.print(f"{kind.capitalize()} that are ready: {', '.join(ready)}", markup=False)
+        for name, each in missing.items():
+            console.print(f"{name}: {each.get('reason', '')} {each.get('hint', '')}".rstrip(), markup=False)
