@@ -123,7 +123,7 @@ MAKERS: dict[str, Callable[[torch.nn.Module, Path], Path]] = {
 FORMATS = (*MAKERS, "aot-inductor")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Site]:
     """Where a session is opened; the CPU unless told otherwise. The cache is shared, as it is in use."""
     folder = tmp_path_factory.mktemp("site")

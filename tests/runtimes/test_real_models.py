@@ -19,6 +19,7 @@ from engine.errors import Unsupported
 from engine.feeds import random_feeds
 from engine.runtimes import all_runtimes
 from engine.runtimes.base import Session, Site
+from engine.runtimes.torch_session import torchscript_warnings_ignored
 from engine.spec import ModelSpec, TensorSpec
 from tests.runtimes.conftest import package_file
 
@@ -76,8 +77,8 @@ def test_speech_keeps_and_forgets_its_hidden_state(name: str, site: Callable[...
     session.reset()
     again = calls(session, 3)
     session.close()
-    reference = torch.jit.load(str(path))
-    with torch.no_grad():
+    with torchscript_warnings_ignored(), torch.no_grad():
+        reference = torch.jit.load(str(path))
         wanted = [reference(torch.from_numpy(feeds["x"]), 16000).numpy() for _ in range(3)]
     assert not np.allclose(first[0], first[1], atol=1e-4)
     np.testing.assert_allclose(first, wanted, atol=1e-5)
