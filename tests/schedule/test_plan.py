@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 
-from engine.schedule.plan import wanted
+import pytest
+
+from engine.schedule import plan as planning
+from engine.schedule.plan import alongside, wanted
 from engine.spec import BuildResult, Workload, to_json
 from engine.store import Store
 from engine.store.rows import PhaseRow
@@ -162,3 +165,23 @@ def test_remaining_time_comes_from_what_was_measured(store: Store) -> None:
     assert second.remaining_s is not None
     assert first.remaining_s is not None
     assert 0 <= second.remaining_s < first.remaining_s <= 3.0
+
+
+def test_builds_that_time_nothing_go_side_by_side(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "threads_for", lambda wanted: 12)
+    state = store.state(comparison(store, A, B, f"{B} [static]", workload=TWO_ROUNDS))
+    plan = (each for each in wanted(state) if each.kind == "build")
+    first = next(plan)
+    assert [each.batch_sizes for each in alongside(state, first, plan)] == [(0,), (1,)], "12 cores: three builds"
+
+
+def test_nothing_goes_beside_a_measurement_or_a_build_that_times_kernels(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "threads_for", lambda wanted: 12)
+    state = store.state(comparison(store, A, B, workload=TWO_ROUNDS))
+    plan = (each for each in wanted(state) if each.kind == "measure")
+    assert alongside(state, next(plan), plan) == []
+    monkeypatch.setattr(planning, "times_kernels", lambda row: True)
+    builds = (each for each in wanted(state) if each.kind == "build")
+    assert alongside(state, next(builds), builds) == []
