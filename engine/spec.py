@@ -274,7 +274,8 @@ class Parity:
 
     `passed` is None when there is no evidence (the reference is constant or nearly zero).
     `evidence` is `data` (the user's samples) or `random`, which is weak. Errors are of the worst
-    output; `snr_db` is 10 log10(signal/noise power).
+    output; `snr_db` is 10 log10(signal/noise power). A variant that is meant to differ (it was pruned
+    or trained) is `judged_by` its accuracy.
     """
 
     passed: bool | None
@@ -291,6 +292,7 @@ class Parity:
     finite: bool = True
     reason: str = ""
     outputs: dict[str, float] = field(default_factory=dict)
+    judged_by: Literal["outputs", "accuracy"] = "outputs"
 
 
 @dataclass(frozen=True)

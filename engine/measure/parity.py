@@ -103,6 +103,7 @@ def compare(reference: Outputs, output: Outputs, names: Sequence[str], standard:
         finite=all(each.finite for each in found),
         reason=reason,
         outputs={each.name: figure for each in found if (figure := figure_of(each)) is not None},
+        judged_by="accuracy" if standard.lossy else "outputs",
     )
 
 

@@ -15,6 +15,7 @@ from engine.formats import all_formats
 from engine.spec import Accuracy, Latency
 from engine.steps import steps_named
 from engine.store.rows import ComparisonRow
+from engine.summary.judging import judged
 from engine.summary.memory import figures
 from engine.summary.results import GOOD, Evidence, pooled
 
@@ -66,11 +67,13 @@ def compared(
         add_speedup(speedups, "baseline", mine, baseline, size)
     if plain is not None:
         add_speedup(speedups, "same-precision", mine, plain, size)
-    return replace(
-        result,
-        speedup=speedups,
-        unstable=stability(mine, baseline[1] if baseline else None, size, comparison.workload.device),
-        accuracy_difference=difference(result, baseline[0] if baseline and not document.baseline else None),
+    return judged(
+        replace(
+            result,
+            speedup=speedups,
+            unstable=stability(mine, baseline[1] if baseline else None, size, comparison.workload.device),
+            accuracy_difference=difference(result, baseline[0] if baseline and not document.baseline else None),
+        )
     )
 
 
