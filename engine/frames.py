@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from engine.document import ComparisonDocument, LatencySummary, Result, VariantDocument
+from engine.analysis import numbers
+from engine.document import ComparisonDocument, LatencySummary, Result, Speedup, VariantDocument
 from engine.metrics import LATENCIES, METRICS
 from engine.spec import Parity
 
@@ -68,6 +69,7 @@ def result_facts(result: Result, latency: str) -> dict[str, Any]:
         "accuracy_difference_low": difference.low if difference else None,
         "accuracy_difference_high": difference.high if difference else None,
         **latency_facts(result.latency_ms.get(latency)),
+        **plain_facts(result.speedup.get("same-precision") if latency == "resident" else None),
         "throughput_per_s": result.throughput_per_s,
         "throughput_mode": throughput_mode(result),
         "parity": parity_verdict(parity),
@@ -103,6 +105,17 @@ def latency_facts(summary: LatencySummary | None) -> dict[str, Any]:
     }
 
 
+def plain_facts(speedup: Speedup | None) -> dict[str, Any]:
+    """The columns that compare with the best plain run at the same precision."""
+    return {
+        "plain_speedup": speedup.value if speedup else None,
+        "plain_low": speedup.low if speedup else None,
+        "plain_high": speedup.high if speedup else None,
+        "plain_different": "" if speedup is None or speedup.different is None else str(speedup.different),
+        "plain_against": speedup.against if speedup else "",
+    }
+
+
 def parity_verdict(parity: Parity | None) -> str:
     """One of passed, failed, no evidence, or nothing when outputs were not compared."""
     if parity is None:
@@ -118,17 +131,20 @@ def throughput_mode(result: Result) -> str:
 
 
 NOT_NUMERIC = {
-    "status",
-    "reason",
-    "hint",
-    "unstable",
-    "accuracy_kind",
-    "throughput_mode",
-    "parity",
-    "evidence",
-    "cached",
-}
+    "status", "reason", "hint", "unstable", "accuracy_kind", "throughput_mode", "parity", "evidence", "cached",
+    "plain_different", "plain_against",
+}  # fmt: skip
 NUMERIC = set(result_facts(Result(1, "queued"), "")) - NOT_NUMERIC
+
+
+def plain_words(row: pd.Series) -> str:
+    """How a result compares with the best plain run at the same precision, or nothing."""
+    different = {"True": True, "False": False}.get(row["plain_different"])
+    words = numbers.ratio(row["plain_speedup"], row["plain_low"], row["plain_high"], different=different)
+    if not words:
+        return ""
+    joined = "to" if words in ("no difference", "the same") else "than"
+    return f"{words} {joined} {row['plain_against']}".strip()
 
 
 def empty_columns() -> list[str]:

@@ -68,4 +68,13 @@ def axis_of(metric: Metric, values: pd.Series) -> tuple[float, str]:
     return factor, metric.axis.format(unit=unit)
 
 
+SIZES = (
+    "file_bytes",
+    "compressed_bytes",
+    "parameter_bytes",
+    "nonzero_bytes",
+    "device_memory_bytes",
+    "host_memory_bytes",
+)
+"""Never one size: what each technique changes is seen in some of these only."""
 SIDE_BY_SIDE = ("file_bytes", "accuracy", "latency_ms", "throughput_per_s")

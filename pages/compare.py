@@ -39,13 +39,13 @@ st.space("small")
 theme, selected = charts.theme(), chosen("variant")
 state = (row.id, row.revision, view, theme, frozenset(faded), selected)
 grid = st.grid(4, min_column_width=charts.MIN_WIDTH)
-for metric in SIDE_BY_SIDE:
+for place, metric in zip(compare.PLACES, (view.size, *SIDE_BY_SIDE[1:]), strict=True):
     title = compare.chart_title(rows, metric)
     draw = partial(bar_chart, rows, metric, theme=theme, faded=faded, selected=selected, title=title)
     with grid.cell():
         charts.show(
             charts.kept((metric, title, *state), draw),
-            key=f"chart_{metric}",
+            key=f"chart_{place}",
             alt=f"{title} of each variant; the table below has the figures",
             selects=True,
         )

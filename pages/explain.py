@@ -47,6 +47,7 @@ profiles.time(row, variant, line)
 profiles.fused(variant)
 if result is not None:
     profiles.limit(variant, result)
+    explain.learned(result)
     explain.hybrid(result)
     explain.precision(result)
     explain.stability(result, kind)

@@ -72,6 +72,7 @@ def result(
     file = int(megabytes * 1e6)
     ratio = baseline_ms / p50
     speedup = Speedup(ratio, ratio * 0.97, ratio * 1.03, abs(ratio - 1) > 0.03) if rounds > 1 else Speedup(ratio)
+    plain = Speedup(3.41 / p50, 3.3 / p50, 3.5 / p50, abs(p50 - 3.41) > 0.2, "PyTorch FP16")
     rng = random.Random(f"{p50}{batch_size}")
     samples = tuple(tuple(int(p50 * 1e6 * rng.gauss(1, 0.01)) for _ in range(60)) for _ in range(rounds))
     return Result(
@@ -95,7 +96,7 @@ def result(
         load_s=0.8,
         first_call_s=0.4,
         latency_ms={"resident": latency(p50, rounds), "end_to_end": latency(p50 * 1.1 + 0.05, rounds)},
-        speedup={"baseline": speedup},
+        speedup={"baseline": speedup, **({"same-precision": plain} if precision == "fp16" else {})},
         throughput_per_s=batch_size / p50 * 1000 * 1.1,
         throughput=tuple(
             Throughput(each, 1000 * each / (p50 * (0.4 + 0.6 * each / 8)), "asynchronous", 200)

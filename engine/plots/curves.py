@@ -85,13 +85,13 @@ def calls_chart(rounds: Sequence[Sequence[int]], *, theme: Theme = "light") -> g
     return figure
 
 
-def training_chart(curves: Mapping[str, Sequence[float]], *, unit: str, theme: Theme = "light") -> go.Figure:
-    """Draw training curves by name over epochs or steps."""
+def training_chart(curves: Mapping[str, Sequence[float | None]], *, unit: str, theme: Theme = "light") -> go.Figure:
+    """Draw training curves by name over epochs."""
     figure = go.Figure()
     for number, (name, values) in enumerate(curves.items()):
         line = {"color": categorical(theme)[number % 6], "width": 2}
         figure.add_trace(go.Scatter(y=list(values), mode="lines", name=name, line=line))
     figure.update_layout(
-        template=template(theme), height=280, xaxis={"title": {"text": "Step"}}, yaxis={"title": {"text": unit}}
+        template=template(theme), height=280, xaxis={"title": {"text": "Epoch"}}, yaxis={"title": {"text": unit}}
     )
     return figure

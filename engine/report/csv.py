@@ -12,6 +12,7 @@ TITLE, SUFFIX, MIME = "CSV", ".csv", "text/csv"
 LATENCY_COLUMNS = [
     "latency_ms", "latency_low", "latency_high", "latency_p90", "latency_p99", "latency_count", "rounds",
     "variation", "enqueue_ms", "speedup", "speedup_low", "speedup_high", "different",
+    "plain_speedup", "plain_low", "plain_high", "plain_different", "plain_against",
 ]  # fmt: skip
 
 

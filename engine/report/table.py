@@ -7,7 +7,7 @@ from html import escape
 import pandas as pd
 
 from engine.analysis import numbers
-from engine.frames import at_batch, sort
+from engine.frames import at_batch, plain_words, sort
 from engine.metrics import LATENCIES
 from engine.plots.colours import STATUSES
 
@@ -78,6 +78,7 @@ def latency(row: pd.Series) -> str:
         f"<b>{numbers.duration(row['latency_ms'])}</b>",
         interval(row["latency_low"], row["latency_high"]),
         "baseline" if row["baseline"] else speedup,
+        escape(plain_words(row)),
         f"p90 {percentile(row['latency_p90'], row, 64)} · p99 {percentile(row['latency_p99'], row, 662)}",
         kind="number latency",
     )

@@ -14,7 +14,7 @@ from engine.analysis.choice import Constraints
 from engine.analysis.headline import Card
 from engine.document import ComparisonDocument
 from engine.frames import batch_sizes, latencies
-from engine.metrics import LATENCIES, LATENCY_HELP, METRICS
+from engine.metrics import LATENCIES, LATENCY_HELP, METRICS, SIZES
 from engine.plots.colours import family_title
 from pages.ui import badges, charts
 from pages.ui.context import store
@@ -27,6 +27,7 @@ ORDERS = {
     "order": "As entered",
 }
 NO_LIMIT = "No limit"
+PLACES = ("size", "accuracy", "latency", "throughput")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class View:
     latency: str
     baseline: str
     order: str
+    size: str
 
 
 def controls(document: ComparisonDocument) -> View:
@@ -72,7 +74,23 @@ def controls(document: ComparisonDocument) -> View:
         order = st.selectbox(
             "Sort by", list(ORDERS), format_func=ORDERS.__getitem__, key="order", bind="query-params", width=160
         )
-    return View(int(size or sizes[0]), str(kind or kinds[0]), str(baseline or ""), str(order or "latency_ms"))
+        bytes_of = st.selectbox(
+            "Size means",
+            SIZES,
+            format_func=size_title,
+            key="size",
+            bind="query-params",
+            width=190,
+            help="Pruning may change non-zero bytes alone, quantization the file, a runtime the memory it takes.",
+        )
+    return View(
+        int(size or sizes[0]), str(kind or kinds[0]), str(baseline or ""), str(order or "latency_ms"), str(bytes_of)
+    )
+
+
+def size_title(metric: str) -> str:
+    """What one of the sizes is called in a list."""
+    return "File on disk" if metric == "file_bytes" else METRICS[metric].title
 
 
 def constraints(rows: pd.DataFrame, comparison: str) -> Constraints:

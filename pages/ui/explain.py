@@ -9,7 +9,7 @@ from engine.analysis import numbers
 from engine.document import Result, VariantDocument
 from engine.plots import calls_chart
 from engine.plots.colours import STATUSES
-from pages.ui import badges, charts
+from pages.ui import badges, charts, training
 
 
 def verdict(line: pd.Series) -> str:
@@ -83,6 +83,14 @@ def advice(result: Result) -> None:
                 st.markdown(f":material/lightbulb: {badges.plain(each['advice'])}")
     if result.unstable:
         st.markdown(f":material/show_chart: Unstable: {badges.plain(result.unstable)}")
+
+
+def learned(result: Result) -> None:
+    """How training went, where a step trained."""
+    for number, points in enumerate(result.details.get("training") or ()):
+        if isinstance(points, list) and points:
+            st.subheader("Training" if number == 0 else f"Training, part {number + 1}")
+            training.draw(points, key=f"training_{number}")
 
 
 def hybrid(result: Result) -> None:

@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from engine.analysis import numbers
+from engine.frames import plain_words
 from pages.ui import badges
 from pages.ui.context import choose, chosen
 
@@ -20,6 +21,7 @@ def table(rows: pd.DataFrame, comparison: str) -> None:
             "Latency (ms)": rows["latency_ms"],
             "Interval": [interval(row) for _, row in rows.iterrows()],
             "Speed-up": [speedup(row) for _, row in rows.iterrows()],
+            "At the same precision": [plain_words(row) for _, row in rows.iterrows()],
             "p90 (ms)": rows["latency_p90"],
             "p99 (ms)": rows["latency_p99"],
             "Throughput (samples/s)": rows["throughput_per_s"],

@@ -9,7 +9,7 @@ import streamlit as st
 from engine.analysis import numbers
 from engine.metrics import SIDE_BY_SIDE
 from engine.store import ComparisonRow, VariantProgress
-from pages.ui import badges
+from pages.ui import badges, training
 from pages.ui.context import store
 
 LIVE = SIDE_BY_SIDE
@@ -52,6 +52,8 @@ def variant_line(row: ComparisonRow, line: VariantProgress) -> None:
             stage = STAGES.get(line.stage, line.stage.capitalize())
             text = f"{stage}: {line.text}" if line.text else stage
             st.progress(min(1.0, line.fraction), text=badges.plain(text))
+            if line.log is not None and line.status == "running":
+                training.draw(training.live(line.log.parent), key=f"curve_{line.variant_id}")
         if line.reason:
             st.markdown(f"{badges.plain(line.reason)} {badges.plain(line.hint)}")
 

@@ -60,7 +60,7 @@ def test_upload_run_compare_and_download(page: Page, server: Server, torchscript
 
     page.get_by_role("button", name="Compare", exact=True).click()
     page.wait_for_url("**/compare*")
-    for chart in ("file_bytes", "accuracy", "latency_ms", "throughput_per_s", "tradeoff"):
+    for chart in ("size", "accuracy", "latency", "throughput", "tradeoff"):
         expect(chart_of(page, chart)).to_be_visible()
     no_traceback(page)
 
@@ -73,8 +73,8 @@ def test_upload_run_compare_and_download(page: Page, server: Server, torchscript
 
 def test_a_click_on_a_bar_selects_the_variant(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/compare")
-    expect(chart_of(page, "file_bytes")).to_be_visible()
-    chart_of(page, "file_bytes").locator(".barlayer .point path").first.click(force=True)
+    expect(chart_of(page, "size")).to_be_visible()
+    chart_of(page, "size").locator(".barlayer .point path").first.click(force=True)
     expect(page.get_by_text("Explain this variant")).to_be_visible()
     assert "variant=" in page.url
 

@@ -45,6 +45,7 @@ def test_compare_says_the_headline_and_shows_every_status(open_page: Open, dashb
     assert shown["Variant"].iloc[0] == "PyTorch FP32"
     statuses = " ".join(shown["Status"])
     assert all(each in statuses for each in ("OK", "Suspect", "Unsupported", "Failed"))
+    assert shown.set_index("Variant").loc["TensorRT FP16", "At the same precision"].endswith("than PyTorch FP16")
     assert [each.label for each in at.metric] == ["Fastest", "Smallest", "Most accurate", "Best balance"]
     assert len(at.get("plotly_chart")) >= 5
 
@@ -55,6 +56,13 @@ def test_a_link_reopens_the_same_view(open_page: Open, dashboard: Dashboard) -> 
     assert at.button_group(key="latency").value == "end_to_end"
     assert at.selectbox(key="order").value == "file_bytes"
     assert "End-to-end latency, batch 32" in " ".join(each.value for each in at.markdown)
+
+
+def test_other_sizes_can_be_compared(open_page: Open, dashboard: Dashboard) -> None:
+    at = open_page("compare", comparison=dashboard.recorded)
+    at.selectbox(key="size").set_value("nonzero_bytes").run()
+    assert not at.exception
+    assert "Non-zero" in at.get("plotly_chart")[0].proto.spec
 
 
 def test_a_stale_link_falls_back_to_what_there_is(open_page: Open, dashboard: Dashboard) -> None:
