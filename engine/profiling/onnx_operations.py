@@ -17,14 +17,30 @@ def count_graph(model: Any, shapes: Mapping[str, Shape]) -> tuple[float, float]:
 
     Convolutions, matrix products and recurrent layers are counted; what else a graph does is small
     beside them. `shapes` fixes the inputs. Branches are counted as the larger one, loops once.
+    Raises Unsupported when the shapes of a product can't be found.
     """
-    known = infer(model, shapes)
-    weights = sum(math.prod(each.dims) for each in model.graph.initializer if len(each.dims) > 1)
-    return sum(operations(node, known) for node in model.graph.node), float(weights)
+    fixed = with_shapes(model, shapes)
+    known = inferred_shapes(fixed)
+    products = [node for node in fixed.graph.node if node.op_type in COUNTERS]
+    if any(name not in known for node in products for name in (*node.input[:2], node.output[0])):
+        known |= observed_shapes(fixed, products, shapes)
+    return sum(operations(node, known) for node in fixed.graph.node), weight_count(fixed.graph)
 
 
-def infer(model: Any, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
-    """The shape of every tensor that has one, with the inputs' sizes filled in."""
+def weight_count(graph: Any) -> float:
+    """The elements of every weight of more than one dimension, as initializer or as constant."""
+    constants = [
+        attribute.t
+        for node in graph.node
+        if node.op_type == "Constant"
+        for attribute in node.attribute
+        if attribute.HasField("t")
+    ]
+    return float(sum(math.prod(each.dims) for each in (*graph.initializer, *constants) if len(each.dims) > 1))
+
+
+def with_shapes(model: Any, shapes: Mapping[str, Shape]) -> Any:
+    """A copy of the graph with its inputs' sizes filled in, and without what it said about the rest."""
     import onnx
 
     fixed = onnx.ModelProto()
@@ -38,30 +54,45 @@ def infer(model: Any, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
     del fixed.graph.value_info[:]
     for value in fixed.graph.output:
         value.type.tensor_type.ClearField("shape")
-    inferred = symbolic(fixed)
-    known = {each.name: tuple(each.dims) for each in inferred.graph.initializer}
-    for value in (*inferred.graph.input, *inferred.graph.value_info, *inferred.graph.output):
-        dimensions = value.type.tensor_type.shape.dim
-        if all(each.HasField("dim_value") for each in dimensions):
-            known[value.name] = tuple(each.dim_value for each in dimensions)
-    return known
+    return fixed
 
 
-def symbolic(model: Any) -> Any:
-    """Infer shapes; ONNX's own inference first, and ONNX Runtime's where that leaves products without a shape."""
+def inferred_shapes(model: Any) -> dict[str, Shape]:
+    """The shape of every tensor for which ONNX's own inference finds one."""
     import onnx
 
     inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
-    shaped = {each.name for each in (*inferred.graph.value_info, *inferred.graph.output)}
-    products = [node for node in model.graph.node if node.op_type in COUNTERS]
-    if all(node.output[0] in shaped for node in products):
-        return inferred
-    from onnxruntime.tools.symbolic_shape_infer import SymbolicShapeInference
+    known = {each.name: tuple(each.dims) for each in inferred.graph.initializer}
+    for value in (*inferred.graph.input, *inferred.graph.value_info, *inferred.graph.output):
+        if value.type.tensor_type.HasField("shape"):
+            dimensions = value.type.tensor_type.shape.dim
+            if all(each.HasField("dim_value") for each in dimensions):
+                known[value.name] = tuple(each.dim_value for each in dimensions)
+    return known
 
+
+def observed_shapes(model: Any, products: Sequence[Any], shapes: Mapping[str, Shape]) -> dict[str, Shape]:
+    """The shapes around products, seen while the graph runs once on zeros; for graphs that inference can't follow."""
+    import numpy as np
+    import onnx
+    import onnxruntime
+
+    made = {name for node in model.graph.node for name in node.output}
+    wanted = sorted({name for node in products for name in (*node.input[:2], node.output[0])} & made)
+    del model.graph.output[:]
+    model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in wanted)
+    feeds = {
+        each.name: np.zeros(shapes[each.name], onnx.helper.tensor_dtype_to_np_dtype(each.type.tensor_type.elem_type))
+        for each in model.graph.input
+        if each.name in shapes
+    }
     try:
-        return SymbolicShapeInference.infer_shapes(model, auto_merge=True)
-    except Exception as error:  # it raises whatever a graph's shapes trip it over
-        raise Unsupported(f"The shapes of this graph can't be inferred: {type(error).__name__}: {error}.") from error
+        session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        values = session.run(wanted, feeds)
+    except Exception as error:  # whatever stops the graph stops the counting
+        line = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise Unsupported(f"The operations of this graph can't be counted: {line}.") from error
+    return {name: tuple(value.shape) for name, value in zip(wanted, values, strict=True)}
 
 
 def operations(node: Any, known: Mapping[str, Shape]) -> float:

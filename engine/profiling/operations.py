@@ -15,7 +15,7 @@ COUNTED_AT = 2
 
 
 def count(artifact: Artifact, spec: ModelSpec) -> Work | None:
-    """The work of one sample, or None for a format whose operations can't be counted.
+    """The work of one sample, or None for a format or a model whose operations can't be counted.
 
     An artifact that carries `work` in its details (an engine, made from a graph that was counted)
     is taken at its word.
@@ -34,6 +34,8 @@ def count(artifact: Artifact, spec: ModelSpec) -> Work | None:
 
         flops, weights = count_module(artifact, spec, batch_size)
     else:
+        return None
+    if not flops:
         return None
     return Work(flops / samples(spec, batch_size), weights, io_bytes(spec, batch_size))
 

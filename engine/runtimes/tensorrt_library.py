@@ -42,6 +42,7 @@ REQUIREMENT = "|".join(DISTRIBUTIONS)
 INSTALL = (
     "pip install tensorrt cuda-bindings   (or, without NVIDIA's package index: pip install tensorrt-rtx cuda-bindings)"
 )
+MESSAGES_KEPT = 50
 MINIMUM_CAPABILITY = (7, 5)
 MINIMUM_DRIVER = {"cu13": 580, "cu12": 525}
 
@@ -161,12 +162,14 @@ def recorder(api: Any) -> Any:
 
         def log(self, severity: Any, message: str) -> None:
             if severity in (api.ILogger.Severity.ERROR, api.ILogger.Severity.INTERNAL_ERROR):
-                self.errors.append(message)
+                kept = self.errors
             elif severity == api.ILogger.Severity.WARNING:
-                self.warnings.append(message)
+                kept = self.warnings
             else:
                 return
-            print(f"TensorRT: {message}", flush=True)
+            if len(kept) < MESSAGES_KEPT:  # one mistake in a graph can be repeated a thousand times
+                kept.append(message)
+                print(f"TensorRT: {message}", flush=True)
 
     return Recorder()
 

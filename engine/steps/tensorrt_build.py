@@ -76,7 +76,7 @@ class TensorRTBuild(Step):
         context.progress(0.1, f"{library.name} {library.version} is building {network.num_layers} layers")
         engine = builder.build_serialized_network(network, config)
         if engine is None:
-            raise refused(library, log.errors)
+            raise refused(library, log.errors, branches(onnx.load(source.path, weights=False)))
         path = context.folder / ENGINE
         path.write_bytes(engine)
         if cache is not None:
@@ -189,8 +189,17 @@ def require_shape(tensor: Any, shapes: list[tuple[int, ...]]) -> None:
             )
 
 
-def refused(library: Library, errors: list[str]) -> OptibenchError:
-    """The error for a build that gave no engine, in the builder's own words."""
+def branches(model: Any) -> int:
+    """How many branches and loops a graph has."""
+    return sum(node.op_type in ("If", "Loop", "Scan") for node in model.graph.node)
+
+
+def refused(library: Library, errors: list[str], control_flow: int = 0) -> OptibenchError:
+    """The error for a build that gave no engine, in the builder's own words.
+
+    Graphs with branches or loops make the builder fail in ways that name neither: they are taken for
+    the reason.
+    """
     name = f"{library.name} {library.version}"
     types = next((found for each in errors if (found := TYPES_TAKEN.findall(each))), [])
     said = next((each for each in errors if any(sign in each.lower() for sign in REFUSALS)), "")
@@ -208,4 +217,9 @@ def refused(library: Library, errors: list[str]) -> OptibenchError:
         )
     if said:
         return Unsupported(f"{name} can't build this graph: {words}.", "Try another precision.")
+    if control_flow:
+        return Unsupported(
+            f"{name} can't build this graph, which has {control_flow} branches or loops: {words}.",
+            "Run it with ONNX Runtime, or export the model without them.",
+        )
     return StepFailed(f"{name} failed to build the engine: {words}.", "The log has the details.")

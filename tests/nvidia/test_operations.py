@@ -77,3 +77,32 @@ def test_an_engine_remembers_what_its_graph_counted(tmp_path: Path) -> None:
     work = count(Artifact("tensorrt-engine", tmp_path / "engine.plan", details=stored), images())
     assert work is not None
     assert (work.flops, work.weights, work.io_bytes) == (8.0, 2.0, 4.0)
+
+
+def silero(name: str, *inputs: TensorSpec) -> tuple[Artifact, ModelSpec]:
+    silero_vad = pytest.importorskip("silero_vad")
+    path = Path(silero_vad.__file__).parent / "data" / f"{name}.onnx"
+    return Artifact("onnx", path), ModelSpec("silero", "onnx", inputs, ())
+
+
+def test_shapes_that_inference_can_not_follow_are_seen_by_running_the_graph() -> None:
+    state = (1, 1, 128)
+    work = count(
+        *silero(
+            "silero_vad_16k_sequence",
+            TensorSpec("input", "float32", (128, 576)),
+            TensorSpec("h", "float32", state),
+            TensorSpec("c", "float32", state),
+        )
+    )
+    assert work is not None
+    assert work.flops > 1e6
+
+
+def test_what_lies_in_branches_is_not_guessed() -> None:
+    inputs = (
+        TensorSpec("input", "float32", ("batch", 512)),
+        TensorSpec("sr", "int64", ()),
+        TensorSpec("state", "float32", (2, "batch", 128)),
+    )
+    assert count(*silero("silero_vad_op18_ifless", *inputs)) is None

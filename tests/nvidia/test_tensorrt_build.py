@@ -93,3 +93,15 @@ def test_memory_that_runs_out_while_building_has_its_own_status() -> None:
     assert refused(library, ["Error Code 2: OutOfMemory (Requested size was 17179869184 bytes.)"]).status == "oom"
     assert refused(library, ["Could not find any implementation for node conv1."]).status == "unsupported"
     assert refused(library, ["Error Code 10: Internal Error"]).status == "failed"
+
+
+def test_a_graph_with_branches_that_the_builder_can_not_follow_is_unsupported(tmp_path: Path) -> None:
+    import silero_vad
+
+    from engine.formats.onnx import Onnx
+
+    path = Path(silero_vad.__file__).parent / "data" / "silero_vad.onnx"
+    artifact = Onnx.admit(path, tmp_path, {})
+    spec = Onnx.inspect(artifact, lambda *_, **__: None)
+    with pytest.raises(Unsupported, match="branches or loops"):
+        TensorRTBuild().apply(artifact, GivenContext(spec, tmp_path, static_batch=1))
