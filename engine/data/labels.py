@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.data.raw import RawData
+from engine.data.splits import UNLABELLED
 from engine.errors import BadInput
 from engine.spec import ModelSpec, TensorSpec
 
@@ -40,17 +41,24 @@ def class_numbers(raw: RawData, spec: ModelSpec) -> tuple[np.ndarray | None, lis
         values = values.astype(np.int64)
     numbers, notes = (numeric(raw, values), []) if values.dtype.kind in "iuf" else named(raw, values, spec)
     check(raw, numbers, spec)
-    if len(np.unique(numbers)) == 1:
-        notes.append(f"Every label is class {numbers[0]}: accuracy on one class says little.")
+    known = numbers[numbers != UNLABELLED]
+    if not len(known):
+        return None, ["Every label is -1, which means none."]
+    if len(known) < len(numbers):
+        notes.append(f"{len(numbers) - len(known):,} samples have the label -1, which means none; they only train.")
+    if len(np.unique(known)) == 1:
+        notes.append(f"Every label is class {known[0]}: accuracy on one class says little.")
     return numbers, notes
 
 
 def numeric(raw: RawData, values: np.ndarray) -> np.ndarray:
-    """Numbers as int64; raises BadInput on fractions, NaN and negative ones."""
+    """Numbers as int64; raises BadInput on fractions, NaN and negative ones other than -1."""
     if not np.isfinite(values).all() or (values != np.round(values)).any():
         raise BadInput(f"The labels of {raw.name} are not whole class numbers.", "Number the classes 0, 1, 2, ….")
-    if values.min() < 0:
-        raise BadInput(f"The labels of {raw.name} go down to {int(values.min())}.", "Number the classes from 0.")
+    if values.min() < UNLABELLED:
+        raise BadInput(
+            f"The labels of {raw.name} go down to {int(values.min())}.", "Number the classes from 0; -1 means no label."
+        )
     return values.astype(np.int64)
 
 

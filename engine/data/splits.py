@@ -11,6 +11,7 @@ SPLITS = ("test", "train", "validation", "calibration")
 TEST, VALIDATION = 0.25, 0.15
 SMALLEST = 10
 CALIBRATION_SAMPLES = 512
+UNLABELLED = -1
 
 
 def assign(labels: np.ndarray | None, count: int, seed: int, *, test: float, validation: float) -> np.ndarray:
@@ -38,6 +39,15 @@ def due(steps: np.ndarray, fraction: float) -> np.ndarray:
     return marked
 
 
+def own_splits(labels: np.ndarray | None, count: int, seed: int) -> np.ndarray:
+    """Splits for a data set that has none; samples without a label are for training."""
+    names = np.full(count, "train", dtype="<U10")
+    known = np.arange(count) if labels is None else np.flatnonzero(labels != UNLABELLED)
+    part = None if labels is None else labels[known]
+    names[known] = assign(part, len(known), seed, test=TEST, validation=VALIDATION)
+    return names
+
+
 def split_indices(own: np.ndarray | None, labels: np.ndarray | None, count: int, seed: int) -> dict[str, np.ndarray]:
     """Index arrays of all four splits.
 
@@ -45,8 +55,8 @@ def split_indices(own: np.ndarray | None, labels: np.ndarray | None, count: int,
     them part of `train` becomes that. Fewer than 10 samples, or none marked `train`, are all for
     testing. Calibration is a part of the training samples.
     """
-    if own is None:
-        own = assign(labels, count, seed, test=TEST, validation=VALIDATION) if count >= SMALLEST else None
+    if own is None and count >= SMALLEST:
+        own = own_splits(labels, count, seed)
     names = np.full(count, "test") if own is None else own.astype("<U10")
     train = np.flatnonzero(names == "train")
     if len(train) >= SMALLEST and not (names == "validation").any():

@@ -14,10 +14,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from engine.data.splits import UNLABELLED
 from engine.errors import BadInput
 from engine.torch_bridge import flatten
 from engine.training.objective import label_loss, log_scores
-from engine.training.tensors import UNLABELLED, Batch, Tensors
+from engine.training.tensors import Batch, Tensors
 
 
 class Tap:

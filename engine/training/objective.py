@@ -8,7 +8,8 @@ from typing import Protocol
 import torch
 from torch.nn import functional
 
-from engine.training.tensors import UNLABELLED, Batch, Tensors, scores_of
+from engine.data.splits import UNLABELLED
+from engine.training.tensors import Batch, Tensors, scores_of
 
 
 class Objective(Protocol):

@@ -8,12 +8,11 @@ from typing import Any
 
 import torch
 
+from engine.data.splits import UNLABELLED
 from engine.errors import BadInput
 from engine.spec import ModelSpec
 from engine.steps.base import Samples
 from engine.torch_bridge import flatten, positional
-
-UNLABELLED = -1
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def test_student_learns_without_labels(with_teacher: Bench, tmp_path: Path) -> N
 
 def test_control_trains_the_same_student_alone(with_teacher: Bench) -> None:
     test = with_teacher.data().split("test")
-    shared = 'student=sample.digits, arguments="width=8", labels=100, epochs=3'
+    shared = 'student=sample.digits, arguments="width=8", labels=20, epochs=3'
     taught, alone = (
         torch_module.load(with_teacher.ok(f"distill({shared}, {more})").path)
         for more in ("teacher=teacher", "control=true")

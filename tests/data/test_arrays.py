@@ -80,7 +80,7 @@ def test_flat_samples_are_reshaped_and_said_so(
         ({"x": np.zeros((0, 1, 8, 8), np.float32), "y": np.zeros(0)}, "no samples"),
         ({"y": np.arange(60)}, "labels up to 59"),
         ({"y": np.arange(59) % 3}, "60 inputs and 59"),
-        ({"y": np.arange(60) - 1}, "down to -1"),
+        ({"y": np.arange(60) - 2}, "down to -2"),
         ({"y": np.arange(60) / 7}, "whole class numbers"),
         ({"x": np.array([["a"]] * 60)}, "values for input"),
         ({"x": np.array([{}] * 60)}, "Python objects"),
@@ -93,6 +93,20 @@ def test_bad_arrays(
     with pytest.raises(BadInput, match=reason) as caught:
         prepare_with(image_model(), save(tmp_path, **{**arrays, **change}))
     assert caught.value.hint
+
+
+def test_samples_without_a_label_only_train(
+    tmp_path: Path, arrays: dict[str, np.ndarray], prepare_with: Prepare
+) -> None:
+    y = np.where(np.arange(60) < 20, arrays["y"], -1)
+    found = prepare_with(image_model(), save(tmp_path, x=arrays["x"], y=y))
+    assert found.labels is not None
+    assert (found.labels[found.splits["test"]] >= 0).all()
+    assert len(found.split("train")) == 52
+    assert found.facts["classes"] == 3
+    own = {"x_train": arrays["x"], "y_train": arrays["y"], "x_test": arrays["x"], "y_test": y}
+    with pytest.raises(BadInput, match="Test samples"):
+        prepare_with(image_model(), save(tmp_path, **own))
 
 
 def test_one_class_is_noted(tmp_path: Path, arrays: dict[str, np.ndarray], prepare_with: Prepare) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from dataclasses import replace
 from math import prod
 from pathlib import Path
@@ -36,7 +35,7 @@ def run(job: PrepareJob, report: Reporter) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "samples": raw.count,
         "labelled": classes is not None,
-        "classes": 0 if classes is None else len(Counter(classes.tolist())),
+        "classes": 0 if classes is None else len(set(classes.tolist()) - {splits.UNLABELLED}),
         "splits": {name: len(each) for name, each in indices.items()},
         "notes": notes,
     }
@@ -101,6 +100,8 @@ def warnings(raw: RawData, classes: np.ndarray | None, indices: dict[str, np.nda
     notes = []
     if not len(indices["test"]):
         raise BadInput(f"{raw.name} has no test samples.", "Mark some with split = test, or leave the split out.")
+    if classes is not None and (classes[indices["test"]] == splits.UNLABELLED).any():
+        raise BadInput(f"Test samples of {raw.name} have no label (-1).", "Mark them as split = train.")
     if raw.split is not None:
         strange = sorted(set(raw.split.tolist()) - set(splits.SPLITS))
         if strange:
