@@ -2,7 +2,8 @@
 
 TensorRT proper is used where it is installed, TensorRT for RTX is the stand-in; both have the same
 Python interface. Precision is always in the graph: networks are strongly typed in all three, so no
-precision flag of the builder is ever set.
+precision flag of the builder is ever set. Run so far: TensorRT for RTX 1.4. TensorRT 10 and 11 have
+the interface that is called here, and are untested.
 
 |                       | TensorRT 10        | TensorRT 11     | TensorRT for RTX                     |
 | --------------------- | ------------------ | --------------- | ------------------------------------ |
