@@ -192,8 +192,15 @@ class TensorRTSession(Session):
     def close(self) -> None:
         self.drop_graph()
         if self.runtime_cache is not None:
-            tensorrt_library.save_atomically(self.cache_path, bytes(self.runtime_cache.serialize()))
+            self.keep_kernels()
         self.context = self.engine = self.runtime = self.runtime_cache = None
         for each in self.buffers.values():
             each.close()
         self.stream.close()
+
+    def keep_kernels(self) -> None:
+        """Save the kernels compiled here for the next process; where that is not allowed, it compiles again."""
+        try:
+            tensorrt_library.save_atomically(self.cache_path, bytes(self.runtime_cache.serialize()))
+        except OSError as error:
+            print(f"The compiled kernels were not kept: {error}", flush=True)
