@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -38,8 +40,23 @@ def time(row: ComparisonRow, variant: VariantDocument, line: pd.Series) -> None:
     charts.show(
         layer_chart(found, family=variant.family, theme=charts.theme()), key="chart_layers", alt="Time per layer"
     )
+    roof(profile.get("roofline") or {})
+    for each in profile.get("notes") or ():
+        st.caption(badges.plain(str(each)))
     with st.expander("Every layer"):
         st.dataframe(found, hide_index=True)
+
+
+def roof(found: dict[str, Any]) -> None:
+    """How close the variant is to what this device can do at best (Williams, Waterman and Patterson 2009)."""
+    if not found.get("fraction") or not found.get("limit_ms"):
+        return
+    limits = {"memory": "memory bandwidth", "compute": "arithmetic"}
+    bound = limits.get(str(found.get("bound")), str(found.get("bound")))
+    st.markdown(
+        f"It reaches **{numbers.percent(found['fraction'], 2)} of this device's limit**: with this work, {bound} allows "
+        f"no less than {numbers.duration(found['limit_ms'])}."
+    )
 
 
 def no_profile(row: ComparisonRow, variant: VariantDocument, line: pd.Series) -> None:
@@ -53,7 +70,11 @@ def no_profile(row: ComparisonRow, variant: VariantDocument, line: pd.Series) ->
     asked = any(each.profile for each in store().variants(row.id) if each.id == variant.id)
     if asked and row.active:
         watch_profile(row.id, row.revision)
-    elif st.button("Profile this variant", icon=":material/troubleshoot:", key="profile"):
+        return
+    failed = [each for each in store().state(row.id).phases if each.kind == "profile" and each.variant_id == variant.id]
+    if failed and failed[-1].reason:
+        st.warning(f"{badges.plain(failed[-1].reason)} {badges.plain(failed[-1].hint)}", icon=":material/warning:")
+    if st.button("Profile this variant", icon=":material/troubleshoot:", key="profile"):
         store().request_profile(row.id, variant.id)
         schedule.ensure_running(settings())
         st.rerun()
