@@ -17,6 +17,10 @@ BRANCHES = ("data-dependent", "DataDependent", "Could not guard", "dynamic contr
 STATIC_HINT = "Build it for one batch size at a time: put [static] at the end of the recipe."
 
 
+class BranchesOnData(Unsupported):
+    """The model's path depends on its data: a captured or traced graph would keep one path alone."""
+
+
 @dataclass(frozen=True)
 class Exported:
     """A captured program, and the dynamic dimensions that had to be fixed, with their sizes."""
@@ -117,7 +121,7 @@ def explained(error: Exception, *, static: bool) -> StepFailed | Unsupported:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     first = (lines[0] if lines else type(error).__name__)[:300]
     if branches_on_data(error):
-        return Unsupported(
+        return BranchesOnData(
             f"The model branches or loops on its data, which torch.export can't capture: {first}",
             "Use script, which keeps branches, or rewrite them with torch.cond.",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
     from torch.export import ExportedProgram
 
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 EXPORTERS = ("auto", "dynamo", "torchscript")
 FIRST_OPSET, USUAL_OPSET, FIRST_DYNAMO_OPSET, LAST_SCRIPT_OPSET = 9, 18, 18, 20
 BFLOAT16_OPSET = 22  # the first one whose convolutions take bfloat16
@@ -179,7 +181,8 @@ def explained(error: Exception, exporter: str) -> StepFailed | Unsupported:
     chain: list[BaseException] = [error]
     while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
         chain.append(cause)
-    lines = [line.strip() for each in chain for line in str(each).splitlines() if line.strip()]
+    messages = [message for message in (plain_lines(each) for each in chain) if message]
+    lines = [line for message in messages for line in message]
     point = next((line for line in lines if any(sign in line for sign in UNSUPPORTED)), None)
     other = "exporter=torchscript" if exporter == "Dynamo" else "exporter=dynamo"
     if point:
@@ -187,8 +190,13 @@ def explained(error: Exception, exporter: str) -> StepFailed | Unsupported:
             f"The {exporter} exporter can't write this model as ONNX: {point[:280]}",
             f"Try onnx({other}) or another opset.",
         )
-    first = lines[0] if lines else type(error).__name__
+    first = messages[-1][0] if messages else type(error).__name__  # the innermost error says why
     return StepFailed(
         f"The {exporter} exporter failed: {first[:280]}",
         f"Try onnx({other}), or export the model yourself and upload the ONNX file.",
     )
+
+
+def plain_lines(error: BaseException) -> list[str]:
+    """The lines of a message that say something, without colours."""
+    return [line.strip() for line in COLOUR.sub("", str(error)).splitlines() if line.strip()]

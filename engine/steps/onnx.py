@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from engine.artifact import Artifact
+from engine.errors import StepFailed, Unsupported
 from engine.plugin import option
 from engine.spec import ModelSpec
 from engine.steps.base import Context, Step
@@ -20,7 +22,8 @@ HIDDEN = "the model changes hidden state at each call, which an ONNX graph can't
 class OnnxFromModule(Step):
     """Write the model as an ONNX graph, which ONNX Runtime and TensorRT open.
 
-    The Dynamo exporter captures the model first; the TorchScript exporter traces it.
+    The Dynamo exporter captures the model first; the TorchScript exporter traces it. `auto` takes the
+    first, and the second with a warning where the first fails.
     """
 
     name = "onnx"
@@ -49,26 +52,44 @@ class OnnxFromModule(Step):
         return opset_reason(chosen_exporter(self.exporter, self.opset, default="dynamo"), self.opset)
 
     def apply(self, source: Artifact, context: Context) -> Artifact:
-        from engine.conversion.exporting import export_module
-        from engine.conversion.onnx_export import chosen_exporter, from_program, from_script, written_opset
+        from engine.conversion.exporting import BranchesOnData
+        from engine.conversion.onnx_export import chosen_exporter, from_script, opset_reason, written_opset
         from engine.formats import torch_module
 
         module = torch_module.load(source.path)
         static = context.static_batch is not None
-        facts: dict[str, Any] = {"batch_size": context.static_batch} if static else {}
         exporter = chosen_exporter(self.exporter, self.opset, default="dynamo")
-        opset = written_opset(self.opset, source.precision, exporter)
-        if exporter == "torchscript":
-            context.progress(0.2, "Tracing and converting")
-            path = from_script(module, context.spec, context.example(), context.folder, opset=opset, static=static)
-            return source.derive("onnx", path, exporter=exporter, opset=opset, **facts)
-        context.progress(0.1, "Capturing the graph")
-        exported = export_module(module, context.spec, context.example(), static=static)
-        for name, size in exported.fixed.items():
-            context.warn(f"The model could only be captured with {name} fixed at {size}.")
-        context.progress(0.4, "Converting operators")
-        path = from_program(exported.program, context.spec, context.folder, opset=opset)
-        return source.derive("onnx", path, exporter=exporter, opset=opset, fixed=exported.fixed, **facts)
+        facts: dict[str, Any] = {"batch_size": context.static_batch} if static else {}
+        if exporter == "dynamo":
+            opset = written_opset(self.opset, source.precision, exporter)
+            try:
+                path, fixed = by_dynamo(module, context, opset, static=static)
+                return source.derive("onnx", path, exporter=exporter, opset=opset, fixed=fixed, **facts)
+            except (StepFailed, Unsupported) as error:
+                if (
+                    self.exporter != "auto"
+                    or isinstance(error, BranchesOnData)
+                    or opset_reason("torchscript", self.opset)
+                ):
+                    raise
+                context.warn(f"Written by the TorchScript exporter instead, which traces the model. {error.reason}")
+        context.progress(0.5, "Tracing and converting")
+        opset = written_opset(self.opset, source.precision, "torchscript")
+        path = from_script(module, context.spec, context.example(), context.folder, opset=opset, static=static)
+        return source.derive("onnx", path, exporter="torchscript", opset=opset, **facts)
+
+
+def by_dynamo(module: Any, context: Context, opset: int, *, static: bool) -> tuple[Path, dict[str, int]]:
+    """Capture and convert a module; returns the path and the sizes that had to be fixed."""
+    from engine.conversion.exporting import export_module
+    from engine.conversion.onnx_export import from_program
+
+    context.progress(0.1, "Capturing the graph")
+    exported = export_module(module, context.spec, context.example(), static=static)
+    for name, size in exported.fixed.items():
+        context.warn(f"The model could only be captured with {name} fixed at {size}.")
+    context.progress(0.4, "Converting operators")
+    return from_program(exported.program, context.spec, context.folder, opset=opset), exported.fixed
 
 
 @dataclass(frozen=True)

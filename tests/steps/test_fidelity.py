@@ -79,6 +79,12 @@ def test_control_flow_survives(sequence: Model, recipe: str) -> None:
         assert error_of(made, sequence.artifact, sequence.spec, batch_size=batch_size) < 1e-5
 
 
+def test_onnx_never_traces_what_branches(sequence: Model) -> None:
+    result, _ = sequence.build("onnx")
+    assert (result.status, result.failing_step) == ("unsupported", "onnx")
+    assert "branches or loops on its data" in result.reason
+
+
 def test_a_faithful_trace_says_so(digits: Model) -> None:
     assert digits.made("trace").details["fidelity"]["diverged"] == 0
 
