@@ -42,6 +42,7 @@ TREES = re.compile(
     r"^(builtins\.(tuple|list|dict|slice)|collections\.(OrderedDict|namedtuple)|torch\.return_types\.\w+"
     r"|transformers\.[\w.]+)$"
 )
+TREE_KEYS = {"in_spec", "out_spec", "treespec"}
 FREE = {"as_string", "as_strings"}
 KEPT = ("nn_module_stack",)
 
@@ -67,6 +68,8 @@ def check(value: Any, key: str) -> Any:
         return {name: check(each, name) for name, each in value.items()}
     if isinstance(value, list):
         return [check(each, key) for each in value]
+    if isinstance(value, str) and key in TREE_KEYS and value:
+        return json.dumps(checked_tree(json.loads(value)))
     if isinstance(value, str):
         check_text(value, key)
     return value
@@ -76,8 +79,6 @@ def check_text(text: str, key: str) -> None:
     """Check one string by the key it stands under."""
     if key == "expr_str":
         require(is_expression(text), text)
-    elif key in ("in_spec", "out_spec", "treespec") and text:
-        check_tree(json.loads(text))
     elif key == "torch_version":
         require(re.match(r"^[\w.+\-]*$", text), text)
     elif key == "name" or key.endswith("_name") or key in ("as_name", "fqn", "target"):
@@ -102,20 +103,20 @@ def is_expression(text: str) -> bool:
     return True
 
 
-def check_tree(tree: Any) -> None:
-    """Check the description of nested inputs or outputs: known containers, and contexts that import nothing."""
-    waiting = [tree]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, list):
-            waiting.extend(item)
-        elif isinstance(item, dict):
-            kind = item.get("type")
-            require(kind is None or (isinstance(kind, str) and TREES.match(kind)), kind)
-            require("__enum__" not in item and "fqn" not in item, item)
-            context = item.get("context")
-            require("__enum__" not in json.dumps(context), context)
-            waiting.extend(item.get("children_spec") or [])
+def checked_tree(tree: Any) -> Any:
+    """The description of nested inputs or outputs: known containers, and contexts that import nothing.
+
+    What transformers models answer with becomes a plain dict, so that opening it needs no transformers.
+    """
+    if isinstance(tree, list):
+        return [checked_tree(each) for each in tree]
+    if not isinstance(tree, dict):
+        return tree
+    kind, context = tree.get("type"), tree.get("context")
+    require(kind is None or (isinstance(kind, str) and TREES.match(kind)), kind)
+    require("__enum__" not in json.dumps(context) and "__enum__" not in tree, context)
+    plain_kind = "builtins.dict" if kind and kind.startswith("transformers.") else kind
+    return {"type": plain_kind, "context": context, "children_spec": checked_tree(tree.get("children_spec") or [])}
 
 
 def plain(text: Any) -> str:

@@ -46,7 +46,9 @@ class ExportedProgramFormat(Format):
         from engine.admission.program_trust import safe_copy
 
         artifact = Artifact(cls.name, safe_copy(path, folder / "model.pt2"))
-        load(artifact.path)
+        program = load(artifact.path)
+        if not takes_tensors_in_order(program):
+            save_flat(program, artifact.path)
         return artifact
 
     @classmethod
@@ -64,11 +66,31 @@ def load(path: Path) -> ExportedProgram:
     try:
         return torch.export.load(str(path))
     except Exception as error:  # the deserializer raises whatever its field access trips over
+        said = str(error).splitlines()[0] if str(error) else "no message"
         raise BadInput(
-            f"This exported program can't be read by PyTorch {torch.__version__}: {type(error).__name__}: "
-            f"{str(error).splitlines()[0] if str(error) else 'no message'}",
+            f"This exported program can't be read by PyTorch {torch.__version__}: {type(error).__name__}: {said[:200]}",
             "Export it again with torch.export.save of this PyTorch version, or upload TorchScript or ONNX.",
         ) from error
+
+
+def takes_tensors_in_order(program: ExportedProgram) -> bool:
+    """Whether the program is called with plain values in order, without keywords, lists and dicts."""
+    arguments, keywords = program.call_spec.in_spec.children()
+    return keywords.num_children == 0 and all(each.is_leaf() for each in arguments.children())
+
+
+def save_flat(program: ExportedProgram, path: Path) -> None:
+    """Save the program with its nested and keyword inputs laid out in order, as its graph has them."""
+    import torch
+    from torch.utils import _pytree as pytree
+
+    signature = program.module_call_graph[0].signature
+    count = program.call_spec.in_spec.num_leaves
+    signature.in_spec = pytree.tree_flatten((tuple(range(count)), {}))[1]
+    signature.forward_arg_names = [f"input_{index}" for index in range(count)]
+    if program.example_inputs is not None:
+        program.example_inputs = (tuple(pytree.tree_leaves(program.example_inputs)), {})
+    torch.export.save(program, path)
 
 
 def register_quantized_operators(path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +18,8 @@ from engine.spec import ModelSpec, TensorSpec
 
 Run = Callable[[dict[str, Any]], list[np.ndarray]]
 OTHER_SIZES = (128, 512, 64, 32, 256, 576, 28, 224, 16, 96, 299, 384, 640, 1024, 784, 8, 4, 1, 16000)
-ATTEMPTS, ROUNDING = 60, 1e-4
+ATTEMPTS, LARGEST_SIZE, ROUNDING = 60, 20_000, 1e-4
+PATIENCE_S, MANY_ELEMENTS = 4.0, 4_000_000
 
 
 @dataclass(frozen=True)
@@ -50,16 +53,17 @@ def observe(
     sizes: Mapping[str, int],
     names: Sequence[str] = (),
     fixed: Sequence[str] = (),
+    batches: Sequence[int] = (2, 1),
 ) -> Observation:
     """Find sizes that work and derive the outputs' shapes from what changes with what.
 
-    `fixed` names dimensions whose sizes are given and not to be searched. Batch sizes above 1 that
-    fail where 1 works make the batch a fixed dimension, with a note.
+    `fixed` names dimensions whose sizes are given and not to be searched, `batches` the batch sizes
+    to search at. Where only 1 works, the batch becomes a fixed dimension, with a note.
     """
     seen = Observation(tuple(inputs), dict(sizes))
     answer = ask(run, seen, 2)
     if answer.error and any(each.dynamic for each in inputs):
-        seen, answer = search(run, seen, fixed, answer)
+        seen, answer = search(run, seen, fixed, answer, batches)
     if answer.error:
         return replace(seen, error=answer.error)
     again = ask(run, seen, 2)
@@ -77,25 +81,39 @@ def ask(run: Run, seen: Observation, batch: int) -> Answer:
         return Answer([], last_line(error))
 
 
-def search(run: Run, seen: Observation, fixed: Sequence[str], answer: Answer) -> tuple[Observation, Answer]:
-    """Try other sizes, each at batch 2 and then at 1, until one works."""
-    for sizes in itertools.islice(other_sizes(seen.sizes, fixed), ATTEMPTS):
-        trial = replace(seen, sizes=sizes)
-        changed = tuple(name for name, size in sizes.items() if size != seen.sizes[name])
-        two = ask(run, trial, 2)
-        if not two.error:
-            return replace(trial, guessed=changed), two
-        one = ask(run, trial, 1)
-        if not one.error:
-            return replace(without_batch(trial, two.error), guessed=changed), one
+def search(
+    run: Run, seen: Observation, fixed: Sequence[str], answer: Answer, batches: Sequence[int]
+) -> tuple[Observation, Answer]:
+    """Try other sizes, those that the error mentions first, at each batch size in turn until one works.
+
+    Gives up after some seconds, and never makes an input that is larger than pictures are.
+    """
+    until = time.monotonic() + PATIENCE_S
+    for batch in batches:
+        for sizes in itertools.islice(other_sizes(seen.sizes, fixed, answer.error), ATTEMPTS):
+            trial = replace(seen, sizes=sizes)
+            if time.monotonic() > until or elements(trial, batch) > MANY_ELEMENTS:
+                continue
+            found = ask(run, trial, batch)
+            if not found.error:
+                changed = tuple(name for name, size in sizes.items() if size != seen.sizes[name])
+                settled = trial if batch > 1 else without_batch(trial, answer.error)
+                return replace(settled, guessed=changed), found
     return seen, answer
 
 
-def other_sizes(sizes: dict[str, int], fixed: Sequence[str]) -> Iterator[dict[str, int]]:
-    """The given sizes, then each dimension alone, then all of them together, at other sizes."""
+def elements(seen: Observation, batch: int) -> int:
+    """How many numbers the largest input holds."""
+    known = {BATCH: batch, **seen.sizes}
+    return max((math.prod(each.concrete(known)) for each in seen.inputs), default=0)
+
+
+def other_sizes(sizes: dict[str, int], fixed: Sequence[str], error: str) -> Iterator[dict[str, int]]:
+    """The given sizes, then other ones for all free dimensions together and for each alone."""
     yield sizes
     free = [each for each in sizes if each not in fixed]
-    for size in OTHER_SIZES:
+    mentioned = [int(each) for each in re.findall(r"\d+", error) if 1 < int(each) <= LARGEST_SIZE]
+    for size in dict.fromkeys([*mentioned, *OTHER_SIZES]):
         if len(free) > 1:
             yield {**sizes, **dict.fromkeys(free, size)}
         for each in free:

@@ -60,7 +60,6 @@ def declared_inputs(program: ExportedProgram) -> tuple[tuple[TensorSpec, ...], d
     """The user's inputs in order, and the bounds of each dynamic dimension."""
     import torch
 
-    signature = program.graph_signature
     held = {each.name: each for each in program.graph.nodes if each.op == "placeholder"}
     raw: list[Raw] = []
     constants_: dict[str, Any] = {}
@@ -78,7 +77,6 @@ def declared_inputs(program: ExportedProgram) -> tuple[tuple[TensorSpec, ...], d
                 f"The input {name!r} is a {type(value).__name__}, and only tensors and plain values can be given.",
                 "Export the model with tensor inputs.",
             )
-    del signature
     named = name_inputs([rename_symbols(each, index, raw, symbols) for index, each in enumerate(raw)])
     limits = bounds(program, raw, named)
     finished = tuple(with_values(each, held.get(each.name), constants_, program) for each in named)
@@ -125,7 +123,7 @@ def bounds(program: ExportedProgram, raw: list[Raw], named: tuple[TensorSpec, ..
             if isinstance(symbol, str) and symbol in ranges and isinstance(name, str):
                 upper = ranges[symbol].upper
                 high = min(int(upper), LARGE) if upper.is_Integer else LARGE
-                found[name] = (int(ranges[symbol].lower), high)
+                found[name] = (max(1, int(ranges[symbol].lower)), high)
     return found
 
 

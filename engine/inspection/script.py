@@ -16,7 +16,7 @@ from engine.inspection.facts import assemble
 from engine.inspection.module import module_run
 from engine.inspection.observe import Observation, Run, ask, observe
 from engine.inspection.script_flow import control_flow, nodes
-from engine.inspection.script_inputs import script_candidates
+from engine.inspection.script_inputs import require_forward, script_candidates
 from engine.spec import ModelSpec, TensorSpec
 
 PLUMBING: tuple[str, ...] = (
@@ -38,7 +38,11 @@ def inspect_script(artifact: Artifact, progress: Any) -> ModelSpec:
 
     progress(0.2, "Reading the graph")
     module = load(artifact.path)
+    require_forward(module)
     graph = module.inlined_graph
+    operators = Counter(each.kind().removeprefix("aten::") for each in nodes(graph) if each.kind() not in PLUMBING)
+    parameters = sum(each.numel() for each in module.parameters()) or constants(module, graph)
+    branches, rows = control_flow(graph), layers(module, graph)  # read before running, which rewrites the graph
     given = artifact.details.get("given", {})
     progress(0.4, "Looking for inputs it takes")
     with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]  # each new shape would be compiled otherwise
@@ -47,24 +51,22 @@ def inspect_script(artifact: Artifact, progress: Any) -> ModelSpec:
     if seen.error:
         note = f"It did not run on any input that was tried: {seen.error} Give the shapes of its inputs."
         seen = replace(seen, notes=(*seen.notes, note))
-    progress(0.8, "Counting operators")
-    operators = Counter(each.kind().removeprefix("aten::") for each in nodes(graph) if each.kind() not in PLUMBING)
     return assemble(
         artifact,
         seen,
         guessed=guessed,
-        parameters=sum(each.numel() for each in module.parameters()) or constants(module, graph),
+        parameters=parameters,
         operators=dict(operators.most_common()),
-        control_flow=control_flow(graph),
+        control_flow=branches,
         state="hidden" if seen.remembers else "none",
-        layers=layers(module, graph),
+        layers=rows,
     )
 
 
 def find_inputs(module: Any, graph: Any, path: Path, given: Any) -> Observation:
     """The first of the likely inputs that the script takes, or the likeliest with what went wrong.
 
-    All are tried at their usual sizes before sizes are searched.
+    All are tried at their usual sizes before sizes are searched, and at batch 2 before batch 1.
     """
     likely = list(script_candidates(module, graph, given))
     runs = [patient_run(module, path, inputs) for inputs in likely]
@@ -72,11 +74,12 @@ def find_inputs(module: Any, graph: Any, path: Path, given: Any) -> Observation:
         if not ask(run, Observation(inputs, default_sizes(inputs)), 2).error:
             return observe(run, inputs, default_sizes(inputs))
     first: Observation | None = None
-    for inputs, run in zip(likely[:MANY_SEARCHES], runs, strict=False):
-        seen = observe(run, inputs, default_sizes(inputs))
-        if not seen.error:
-            return seen
-        first = first or seen
+    for batch in (2, 1):
+        for inputs, run in zip(likely[:MANY_SEARCHES], runs, strict=False):
+            seen = observe(run, inputs, default_sizes(inputs), batches=(batch,))
+            if not seen.error:
+                return seen
+            first = first or seen
     return first or Observation((), {}, error="it takes no inputs.")
 
 

@@ -58,13 +58,18 @@ class Dependence:
         kind = node.kind()
         if kind == "prim::GetAttr":
             return node.s("name") in self.state
-        if kind == "prim::Constant" or kind in FIXED:
+        if kind == "prim::Constant" or kind in FIXED or is_rank(node):
             return False
         if kind == "prim::Param":
             counter = next(iter(node.outputs()), None)
             return value.debugName() not in self.given and counter is not None and value.offset() > 0 and carried(value)
         inner = [each for block in node.blocks() for each in block.outputs()]
         return any(self.depends(each) for each in (*node.inputs(), *inner))
+
+
+def is_rank(node: Any) -> bool:
+    """Whether a node counts a tensor's dimensions, which never change."""
+    return bool(node.kind() == "aten::len" and next(iter(node.inputs())).node().kind() == "aten::size")
 
 
 def carried(value: Any) -> bool:
