@@ -103,7 +103,11 @@ def hybrid(result: Result) -> None:
     if isinstance(nodes, dict):
         st.markdown(", ".join(f"{count} nodes on {badges.plain(str(name))}" for name, count in nodes.items()) + ".")
     if partitions:
-        st.markdown(f"{partitions} partitions.")
+        st.markdown(f"{partitions} TensorRT engine{'' if partitions == 1 else 's'}.")
+    left = result.details.get("in_pytorch")
+    if isinstance(left, dict) and left:
+        named = ", ".join(f"{badges.plain(str(name))} ×{count}" for name, count in left.items())
+        st.markdown(f"Operators that stayed in PyTorch: {named}.")
     if fallbacks:
         st.markdown(f"Fell back: {badges.plain(', '.join(map(str, fallbacks)))}.")
 
