@@ -45,6 +45,9 @@ class TorchCompile(Runtime):
     def missing(cls) -> MissingDependency | None:
         return super().missing() or missing_compiler(cls.title)
 
+    def times_kernels(self) -> bool:
+        return self.mode == "max-autotune"
+
     def check(self, spec: ModelSpec, device: str) -> str | None:
         if device == "cpu" and self.mode == "reduce-overhead":
             return "reduce-overhead replays CUDA graphs, which need an NVIDIA GPU"
