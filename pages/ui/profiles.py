@@ -14,7 +14,7 @@ from engine.document import Result, VariantDocument
 from engine.frames import layers
 from engine.plots import layer_chart
 from engine.store import ComparisonRow
-from pages.ui import charts
+from pages.ui import badges, charts
 from pages.ui.context import settings, store
 
 
@@ -40,6 +40,10 @@ def time(row: ComparisonRow, variant: VariantDocument, line: pd.Series) -> None:
     charts.show(
         layer_chart(found, family=variant.family, theme=charts.theme()), key="chart_layers", alt="Time per layer"
     )
+    providers = {name: facts.get("nodes") for name, facts in (profile.get("providers") or {}).items()}
+    if len(providers) > 1:
+        said = ", ".join(f"{count} nodes on {badges.plain(name)}" for name, count in providers.items())
+        st.markdown(f"It runs in parts: {said}.")
     roof(profile.get("roofline") or {})
     for each in profile.get("notes") or ():
         st.caption(badges.plain(str(each)))
@@ -71,7 +75,8 @@ def no_profile(row: ComparisonRow, variant: VariantDocument, line: pd.Series) ->
     if asked and row.active:
         watch_profile(row.id, row.revision)
         return
-    failed = [each for each in store().state(row.id).phases if each.kind == "profile" and each.variant_id == variant.id]
+    phases = store().state(row.id).phases
+    failed = [each for each in phases if each.kind == "profile" and each.variant_id == variant.id]
     if failed and failed[-1].reason:
         st.warning(f"{badges.plain(failed[-1].reason)} {badges.plain(failed[-1].hint)}", icon=":material/warning:")
     if st.button("Profile this variant", icon=":material/troubleshoot:", key="profile"):
