@@ -48,8 +48,12 @@ def graph_shapes(artifact: Artifact, spec: ModelSpec, batch_size: int) -> dict[s
 
 
 def samples(spec: ModelSpec, batch_size: int) -> int:
-    """How many samples one inference has."""
-    return batch_size if spec.batch_dimension else 1
+    """How many samples one inference has: of a model with a fixed batch, that batch."""
+    if spec.batch_dimension:
+        return batch_size
+    state = {name for _, name in spec.state_pairs}
+    leads = [each.shape[0] for each in spec.tensor_inputs if len(each.shape) >= 2 and each.name not in state]
+    return int(leads[0]) if leads else 1
 
 
 def io_bytes(spec: ModelSpec, batch_size: int) -> float:

@@ -57,6 +57,19 @@ def test_a_graph_counts_like_the_module_it_came_from(
     assert work.io_bytes == (64 + 10) * 4
 
 
+def test_a_fixed_batch_is_counted_per_sample(digits_module: object, tmp_path: Path) -> None:
+    import torch
+
+    path = tmp_path / "model.onnx"
+    torch.onnx.export(digits_module, (torch.rand(4, 1, 8, 8),), str(path), dynamo=False, input_names=["pixels"])
+    fixed, free = (
+        ModelSpec("m", "onnx", (TensorSpec("pixels", "float32", (batch, 1, 8, 8)),), ()) for batch in (4, "batch")
+    )
+    one, other = count(Artifact("onnx", path), fixed), count(Artifact("onnx", path, details={"batch_size": 4}), free)
+    assert one == other
+    assert one is not None
+
+
 def test_grouped_convolutions_count_their_own_channels_only(tmp_path: Path) -> None:
     import torch
 
