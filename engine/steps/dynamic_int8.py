@@ -89,7 +89,7 @@ class DynamicInt8(Step):
 
 def own_weights(graph: Any) -> None:
     """Give each Gemm a weight of its own: the quantizer transposes it in place for everything that shares it."""
-    from engine.conversion.onnx_casting import graphs_in
+    from engine.conversion.onnx_scopes import graphs_in
 
     stored = {each.name: each for each in graph.initializer}
     readers = Counter(name for each in graphs_in(graph) for node in each.node for name in node.input)
