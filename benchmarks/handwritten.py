@@ -12,6 +12,8 @@ hosts differ by more than what is compared.
 from __future__ import annotations
 
 import argparse
+import copy
+import functools
 import gc
 import json
 import statistics
@@ -84,18 +86,25 @@ def clear() -> None:
     torch.cuda.empty_cache()
 
 
+@functools.cache
+def settled_module(architecture: str) -> Any:
+    """The module with the weights that the dashboard uses, on the CPU."""
+    from engine.catalog.random_weights import settled
+    from engine.formats import torch_module
+
+    with tempfile.TemporaryDirectory() as folder:
+        return torch_module.load(settled(Path(folder), architecture, {}, SEED).path).eval()
+
+
 def module_and_inputs(architecture: str, batch: int) -> tuple[Any, list[Any], Any]:
     """The settled FP32 module on the GPU, one set of inputs, and its FP32 output without TF32."""
     import numpy as np
     import torch
 
     from engine import catalog
-    from engine.catalog.random_weights import settled
     from engine.feeds import draw
-    from engine.formats import torch_module
 
-    with tempfile.TemporaryDirectory() as folder:
-        module = torch_module.load(settled(Path(folder), architecture, {}, SEED).path).cuda().eval()
+    module = copy.deepcopy(settled_module(architecture)).cuda()
     description = catalog.describe(architecture, {}, module)
     generator = np.random.default_rng(SEED)
     inputs = []
