@@ -67,6 +67,31 @@ def save(script: Any, folder: Path) -> Path:
     return path
 
 
+def follow_input_device(script: Any) -> Any:
+    """Replace every device written into a traced graph by that of the graph's first tensor, in place.
+
+    A trace writes down the device it was made on, and would create tensors there wherever it runs.
+    """
+    import torch
+
+    for method in methods(script):
+        graph = method.graph
+        tensors = [each for each in graph.inputs() if each.type().isSubtypeOf(torch._C.TensorType.get())]
+        written = [
+            node
+            for node in nodes(graph)
+            if node.kind() == "prim::Constant" and node.output().type().kind() == "DeviceObjType"
+        ]
+        if not tensors or not written:
+            continue
+        device = graph.create("prim::device", [tensors[0]], 1)
+        device.output().setType(torch._C.DeviceObjType.get())
+        graph.prependNode(device)
+        for node in written:
+            node.output().replaceAllUsesWith(device.output())
+    return script
+
+
 def wrap(inner: Any, source: str) -> Any:
     """A script whose `forward` is `source` and calls `self.inner`.
 

@@ -63,7 +63,7 @@ def trace(module: Any, spec: ModelSpec, feeds: dict[str, Any]) -> tuple[Any, lis
 
     from engine.conversion.modules import tensor_inputs, tensors_only
     from engine.conversion.quiet import quiet_jit
-    from engine.conversion.scripts import with_constants
+    from engine.conversion.scripts import follow_input_device, with_constants
 
     with warnings.catch_warnings(record=True) as caught, quiet_jit(), torch.no_grad():
         warnings.simplefilter("always", TracerWarning)
@@ -75,6 +75,6 @@ def trace(module: Any, spec: ModelSpec, feeds: dict[str, Any]) -> tuple[Any, lis
             raise StepFailed(
                 f"The model can't be traced: {str(error).strip().splitlines()[0]}", "Try script, or export."
             ) from error
-        traced = with_constants(traced, spec)
+        traced = with_constants(follow_input_device(traced), spec)
     seen = [str(each.message).splitlines()[0] for each in caught if issubclass(each.category, TracerWarning)]
     return traced.eval(), list(dict.fromkeys(seen))[:10]

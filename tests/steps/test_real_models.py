@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from engine.artifact import Artifact
+from engine.conversion.scripts import nodes
 from engine.feeds import random_feeds
 from engine.formats.onnx import load
 from engine.spec import ModelSpec, TensorSpec
@@ -67,6 +68,16 @@ def test_a_language_model_keeps_its_outputs_at_any_length(minilm: Model, recipe:
     made = minilm.made(recipe)
     for sequence in (1, 7, 20):
         assert error_of(made, minilm.artifact, minilm.spec, 3, sequence=sequence) < TOLERANCE[made.precision]
+
+
+@pytest.mark.parametrize("recipe", ["trace", "trace > freeze", "trace > half"])
+def test_a_trace_has_no_device_written_into_it(minilm: Model, recipe: str) -> None:
+    script = opened(minilm.made(recipe))
+    kinds = [
+        (node.kind(), node.output().type().kind()) for node in nodes(script.inlined_graph) if node.outputsSize() == 1
+    ]
+    assert ("prim::Constant", "DeviceObjType") not in kinds
+    assert ("prim::device", "DeviceObjType") in kinds
 
 
 def test_names_and_dynamic_sizes_survive_the_export(minilm: Model) -> None:
