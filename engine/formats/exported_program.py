@@ -75,8 +75,13 @@ def load(path: Path) -> ExportedProgram:
 
 def takes_tensors_in_order(program: ExportedProgram) -> bool:
     """Whether the program is called with plain values in order, without keywords, lists and dicts."""
-    arguments, keywords = program.call_spec.in_spec.children()
-    return keywords.num_children == 0 and all(each.is_leaf() for each in arguments.children())
+    arguments, keywords = children(program.call_spec.in_spec)
+    return keywords.num_children == 0 and all(each.is_leaf() for each in children(arguments))
+
+
+def children(spec: Any) -> list[Any]:
+    """The parts of a tree of inputs; a method in newer versions of PyTorch, an attribute in older ones."""
+    return list(spec.children() if hasattr(spec, "children") else spec.children_specs)
 
 
 def save_flat(program: ExportedProgram, path: Path) -> None:
