@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
+from pathlib import Path
 
 import filelock
 
@@ -48,6 +49,8 @@ class Lane:
                 if self.close(state):
                     return True
                 continue
+            if state.comparison.state == "queued":
+                self.queue.set_state(id, "running")
             claimed = self.claim(id, [next_one, *alongside(state, next_one, plan)])
             if claimed:
                 self.carry_out(state, claimed)
@@ -73,8 +76,6 @@ class Lane:
 
     def carry_out(self, state: ComparisonState, claimed: list[tuple[PhaseRow, Wanted]]) -> None:
         """Run phases side by side while holding the device; each ends done or queued again."""
-        if state.comparison.state == "queued":
-            self.queue.set_state(state.comparison.id, "running")
         holding = self.hold([phase for phase, _ in claimed])
         try:
             workers = [
@@ -91,7 +92,14 @@ class Lane:
                 self.lock.release()
 
     def run_one(self, state: ComparisonState, phase: PhaseRow, planned: Wanted, holding: bool) -> None:
-        """Run one phase and keep what it gave; every way it can end leaves the phase done or queued."""
+        """Run one phase and keep what it gave; what even that can't end is left to the recovery."""
+        try:
+            self.run_and_keep(state, phase, planned, holding)
+        finally:
+            self.queue.let_go(phase)
+
+    def run_and_keep(self, state: ComparisonState, phase: PhaseRow, planned: Wanted, holding: bool) -> None:
+        """Run one phase; every way it can end leaves it done or queued."""
         try:
             outcome = self.launched(Work(self.store, state, phase, planned.position)) if holding else CANCELLED
             if outcome.status == "cancelled" and self.stopping.is_set() and not self.unwanted(phase):
@@ -136,11 +144,17 @@ class Lane:
             on_event=Notes(self.queue, work.phase),
             cancelled=Cancelled(self, work.phase),
             environment=environment_of(work.workload),
+            writable=shared_caches(work),
         )
 
     def unwanted(self, phase: PhaseRow) -> bool:
         """Whether the user cancelled what this phase is for."""
         return self.queue.cancelled(phase.comparison_id, phase.variant_id)
+
+
+def shared_caches(work: Work) -> tuple[Path, ...]:
+    """What a phase may write besides the folders its job names: a profile keeps the device's ceilings."""
+    return (work.store.settings.artifacts / "caches",) if work.phase.kind == "profile" else ()
 
 
 class Notes:

@@ -31,8 +31,10 @@ def add_model(session: Session, spec: ModelSpec, folder: Path, origin: str, id: 
 
 
 def find_model(session: Session, id: str) -> schema.Model:
-    """The model's row; raises BadInput when there is none."""
+    """The model's row, by its id or as `sample:<name>`; raises BadInput when there is none."""
     row = session.get(schema.Model, id)
+    if row is None and id.startswith("sample:"):
+        row = session.scalars(select(schema.Model).where(schema.Model.origin == id)).first()
     if row is None:
         raise BadInput(f"There is no model {id}.", "Pick one on the Models page; it may have been deleted.")
     return row

@@ -12,15 +12,12 @@ from engine.store.comparisons import find
 from engine.store.rows import PhaseRow
 
 
-def abandoned(session: Session, host: str, owner: str) -> list[PhaseRow]:
-    """Phases of this host marked as running whose owner is gone or let its lease run out.
-
-    Owners are `host:pid:start`; an owner on this host is gone when its process is.
-    """
+def running(session: Session, host: str) -> list[PhaseRow]:
+    """Phases of one host's comparisons that are marked as running."""
     rows = session.scalars(
         select(schema.Phase)
         .join(schema.Comparison)
-        .where(schema.Phase.state == "running", schema.Comparison.host == host, schema.Phase.lease_owner != owner)
+        .where(schema.Phase.state == "running", schema.Comparison.host == host)
     )
     return [phase_row(each) for each in rows]
 

@@ -112,11 +112,11 @@ def new_phase(comparison_id: str, wanted: Wanted, owner: str, device: str, jobs:
     )
 
 
-def renew(session: Session, owner: str) -> None:
-    """Push the end of all leases of one owner further away."""
+def renew(session: Session, owner: str, ids: tuple[str, ...]) -> None:
+    """Push the end of the leases that one owner holds on these phases further away."""
     session.execute(
         update(schema.Phase)
-        .where(schema.Phase.lease_owner == owner, schema.Phase.state == "running")
+        .where(schema.Phase.lease_owner == owner, schema.Phase.state == "running", schema.Phase.id.in_(ids))
         .values(lease_until=time.time() + LEASE_S)
     )
 

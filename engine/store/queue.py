@@ -34,6 +34,7 @@ class Queue:
         self.store = store
         self.host = host
         self.owner = owner
+        self.in_hand: set[str] = set()
 
     def active(self) -> list[tuple[str, str]]:
         """Comparisons of this host with work to do and their devices, the oldest first."""
@@ -48,12 +49,19 @@ class Queue:
     def claim(self, comparison_id: str, wanted: Wanted, device: str, jobs: Path) -> PhaseRow | None:
         """Take a phase, or None when somebody else has it or it is done."""
         with self.store.write() as session:
-            return phases.claim(session, comparison_id, wanted, self.owner, device, jobs)
+            phase = phases.claim(session, comparison_id, wanted, self.owner, device, jobs)
+        if phase is not None:
+            self.in_hand.add(phase.id)
+        return phase
+
+    def let_go(self, phase: PhaseRow) -> None:
+        """Stop renewing a phase's lease: it is done, or could not even be marked as done."""
+        self.in_hand.discard(phase.id)
 
     def renew(self) -> None:
         """Keep the leases of everything this owner runs."""
         with self.store.write() as session:
-            phases.renew(session, self.owner)
+            phases.renew(session, self.owner, tuple(self.in_hand))
 
     def note(self, phase: PhaseRow, fraction: float | None, text: str) -> None:
         """Keep how far a running phase is."""
@@ -95,9 +103,10 @@ class Queue:
             return phases.requeue(session, phase)
 
     def abandoned(self) -> list[PhaseRow]:
-        """Phases of this host that are marked as running by somebody else."""
+        """Phases of this host that are marked as running and that this owner has not in hand."""
         with self.store.readers() as session:
-            return phase_rows.abandoned(session, self.host, self.owner)
+            found = phase_rows.running(session, self.host)
+        return [each for each in found if each.lease_owner != self.owner or each.id not in self.in_hand]
 
     def cancelled(self, comparison_id: str, variant_id: str | None) -> bool:
         """Whether the user cancelled this variant; a shared phase is cancelled with all variants."""

@@ -84,21 +84,35 @@ def environment(evidence: list[Evidence], comparison: ComparisonRow) -> dict[str
 
 
 def orchestration(comparison: ComparisonRow, phases: tuple[PhaseRow, ...]) -> dict[str, float]:
-    """Where the time went, in seconds: workers, waiting for other comparisons, and what is left between them."""
+    """Where the time went, in seconds: workers, waiting for other comparisons, and what is left between them.
+
+    Builds may go side by side: `workers_s` adds up all workers, `working_s` is the time in which
+    there was at least one.
+    """
     if comparison.started is None:
         return {}
-    done = [each for each in phases if each.state == "done" and each.started >= comparison.started]
+    done = [each for each in phases if each.finished is not None and each.started >= comparison.started]
     wall = (comparison.finished or time.time()) - comparison.started
-    workers = sum(each.seconds for each in done)
+    working = covered([(each.finished - each.seconds, each.finished) for each in done if each.finished is not None])
     waited = sum(each.waited_s for each in done)
     by_kind = {f"{each.kind}_s": 0.0 for each in done}
     for each in done:
         by_kind[f"{each.kind}_s"] += each.seconds
     return {
         "wall_s": wall,
-        "workers_s": workers,
+        "workers_s": sum(each.seconds for each in done),
+        "working_s": working,
         "startup_s": sum(each.startup_s for each in done),
         "waited_s": waited,
-        "overhead_s": max(0.0, wall - workers - waited),
+        "overhead_s": max(0.0, wall - working - waited),
         **by_kind,
     }
+
+
+def covered(spans: list[tuple[float, float]]) -> float:
+    """The length of what spans of time cover together."""
+    total, end = 0.0, 0.0
+    for first, last in sorted(spans):
+        total += max(0.0, last - max(first, end))
+        end = max(end, last)
+    return total

@@ -208,6 +208,22 @@ def test_a_lease_of_a_dead_owner_is_taken_over_and_a_living_one_is_left(store: S
     assert store.state(id).phases[0].state == "queued"
 
 
+def test_a_phase_that_could_not_be_ended_is_taken_up_when_its_lease_runs_out(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = comparison(store, A)
+    host = store.comparison(id).host
+    queue = Queue(store, host, owner_name(host))
+    monkeypatch.setattr("engine.store.phases.LEASE_S", 0.0)
+    phase = queue.claim(id, next(wanted(store.state(id))), "cpu", store.settings.jobs)
+    assert phase is not None
+    recover(queue)
+    assert store.state(id).phases[0].state == "running", "What is in hand is never taken away."
+    queue.let_go(phase)
+    recover(queue)
+    assert store.state(id).phases[0].state == "queued"
+
+
 def test_a_phase_that_takes_the_scheduler_with_it_is_given_up(store: Store) -> None:
     id = comparison(store, A)
     host = store.comparison(id).host

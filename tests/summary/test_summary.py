@@ -11,6 +11,7 @@ from engine.document import Result
 from engine.spec import Accuracy, BuildResult, Measurement, Recipe, Sizes, Use, Variant, Workload, to_json
 from engine.stats import encode_flags
 from engine.store import PhaseRow, Store
+from engine.summary import covered
 from engine.worker.protocol import Outcome
 from tests.schedule.made import SPEC, comparison, fine, measurement, variants, work_through
 from tests.store.conftest import home, store
@@ -116,6 +117,11 @@ def test_a_comparison_outlives_its_plugins(store: Store) -> None:
     document = store.document(id)
     assert document.variants[1].recipe == "no-such-step > no-such-runtime"
     assert document.variants[1].results[0].status == "ok"
+
+
+def test_time_that_workers_share_counts_once() -> None:
+    assert covered([(10.0, 14.0), (11.0, 12.0), (13.0, 16.0), (20.0, 21.0)]) == 7.0
+    assert covered([]) == 0.0
 
 
 def test_an_unfinished_comparison_has_a_document_too(store: Store) -> None:
