@@ -32,7 +32,7 @@ def live(comparison: str, active: bool) -> None:
     measured = latencies(found)
     if not measured:
         return
-    st.subheader("So far")
+    st.subheader("So far" if now.active else "Results")
     size = batch_sizes(found)[0]
     rows = sort(at_batch(frame(now, measured[0]), size))
     theme = charts.theme()
@@ -40,7 +40,7 @@ def live(comparison: str, active: bool) -> None:
     for metric in runs.LIVE:
         with grid.cell():
             charts.show(bar_chart(rows, metric, theme=theme), key=f"live_{metric}", alt=f"{metric} so far")
-    st.caption(f"Batch {size}. Figures settle as rounds come in.")
+    st.caption(f"Batch {size}. Figures settle as rounds come in." if now.active else f"Batch {size}.")
 
 
 with st.container(horizontal=True, vertical_alignment="center"):

@@ -33,7 +33,7 @@ def figures(line: pd.Series) -> None:
     """The main figures in a row."""
     shown = [
         ("Latency, median", numbers.duration(line["latency_ms"])),
-        ("Throughput", numbers.rate(line["throughput_per_s"])),
+        ("Throughput, samples", numbers.short_rate(line["throughput_per_s"])),
         ("File on disk", numbers.size(line["file_bytes"])),
         ("Agreement" if line["accuracy_kind"] == "agreement" else "Accuracy", numbers.percent(line["accuracy"])),
         ("First call", numbers.seconds(none(line["first_call_s"]))),
@@ -63,7 +63,8 @@ def route(variant: VariantDocument) -> None:
         for each in variant.steps
     ]
     if rows:
-        st.dataframe(pd.DataFrame(rows), hide_index=True)
+        seconds = st.column_config.NumberColumn(format="%.3g")
+        st.dataframe(pd.DataFrame(rows), hide_index=True, column_config={"Took (s)": seconds})
     for each in variant.steps:
         table = each.get("report")
         if isinstance(table, list) and table:
@@ -81,7 +82,7 @@ def advice(result: Result) -> None:
             st.markdown(f"**{badges.plain(each.get('finding', ''))}**")
             if each.get("advice"):
                 st.markdown(f":material/lightbulb: {badges.plain(each['advice'])}")
-    if result.unstable:
+    if result.unstable and not any(result.unstable in each.get("finding", "") for each in result.diagnosis):
         st.markdown(f":material/show_chart: Unstable: {badges.plain(result.unstable)}")
 
 

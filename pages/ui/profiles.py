@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
@@ -44,23 +42,10 @@ def time(row: ComparisonRow, variant: VariantDocument, line: pd.Series) -> None:
     if len(providers) > 1:
         said = ", ".join(f"{count} nodes on {badges.plain(name)}" for name, count in providers.items())
         st.markdown(f"It runs in parts: {said}.")
-    roof(profile.get("roofline") or {})
     for each in profile.get("notes") or ():
         st.caption(badges.plain(str(each)))
     with st.expander("Every layer"):
         st.dataframe(found, hide_index=True)
-
-
-def roof(found: dict[str, Any]) -> None:
-    """How close the variant is to what this device can do at best (Williams, Waterman and Patterson 2009)."""
-    if not found.get("fraction") or not found.get("limit_ms"):
-        return
-    limits = {"memory": "memory bandwidth", "compute": "arithmetic"}
-    bound = limits.get(str(found.get("bound")), str(found.get("bound")))
-    st.markdown(
-        f"It reaches **{numbers.percent(found['fraction'], 2)} of this device's limit**: with this work, {bound} allows "
-        f"no less than {numbers.duration(found['limit_ms'])}."
-    )
 
 
 def no_profile(row: ComparisonRow, variant: VariantDocument, line: pd.Series) -> None:

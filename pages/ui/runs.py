@@ -30,8 +30,9 @@ def overview(row: ComparisonRow, lines: list[VariantProgress]) -> None:
     done = sum(each.stage == "done" for each in lines)
     if not row.active:
         bad = [each for each in lines if each.status in BAD]
-        took = f" in {numbers.clock(row.finished - row.started)}" if row.finished and row.started else ""
-        st.markdown(f"**{len(lines) - len(bad)} of {len(lines)} variants worked**{took}.")
+        seconds = sum(each.elapsed_s for each in lines)
+        took = f" They took {numbers.clock(seconds)} of this machine's time." if seconds else ""
+        st.markdown(f"**{len(lines) - len(bad)} of {len(lines)} variants worked.**{took}")
         return
     left = [each.remaining_s for each in lines if each.remaining_s is not None]
     remaining = f" · {numbers.remaining(max(left))}" if left else ""
@@ -46,7 +47,7 @@ def variant_line(row: ComparisonRow, line: VariantProgress) -> None:
             badges.status(line.status)
             baseline = " (baseline)" if line.baseline else ""
             st.markdown(f"**{badges.plain(line.label)}**{baseline}", width="stretch")
-            st.caption(timing(line))
+            st.caption(timing(line), width="content")
             actions(row, line)
         if line.status in ("queued", "running") and row.active:
             stage = STAGES.get(line.stage, line.stage.capitalize())

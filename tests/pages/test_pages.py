@@ -102,7 +102,7 @@ def test_explain_tells_a_variants_story(open_page: Open, dashboard: Dashboard) -
 
 def test_runs_lists_every_variant_with_its_reason(open_page: Open, dashboard: Dashboard) -> None:
     text = words(open_page("runs", comparison=dashboard.recorded))
-    assert "6 of 10 variants worked" in text
+    assert "6 of 10 variants worked." in text
     assert "no INT8 convolution" in text
 
 
