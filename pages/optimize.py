@@ -45,7 +45,11 @@ with st.expander("Add variants", icon=":material/add:", expanded=preset == "none
 
 key = variants.spec_key(row.spec)
 try:
-    recipes = (*variants.preset_recipes(key, row.spec, device, preset), *(("", each) for each in composed), *own)
+    recipes = (
+        *variants.preset_recipes(key, row.spec, device, preset, workload.has_dataset(row)),
+        *(("", each) for each in composed),
+        *own,
+    )
     planned = variants.planned(key, row.spec, device, tuple(recipes))
     st.subheader("Variants")
     chosen = variants.table(planned, row.id)

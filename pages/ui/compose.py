@@ -10,7 +10,7 @@ from engine.plugin import Plugin
 from engine.recipes import render
 from engine.runtimes import all_runtimes
 from engine.spec import ModelSpec, Recipe, Use
-from engine.steps import all_steps
+from engine.steps import all_steps, step_for
 from engine.steps.base import Step
 from pages.ui import options
 
@@ -45,11 +45,11 @@ def recipes(spec: ModelSpec, device: str, references: References) -> list[str]:
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Compression:** makes the model smaller or simpler")
-        compressed = compression(techniques, device, references)
+        compressed = compression(techniques, spec.format, device, references)
     with right:
         st.markdown("**Conversion and precision:** makes it run elsewhere and faster")
         precisions = precision_choice(techniques)
-        way = way_choice(techniques)
+        way = way_choice(techniques, spec.format)
         runtimes = runtime_choice(device)
         static = st.toggle(
             "Build for each batch size separately",
@@ -66,7 +66,9 @@ def recipes(spec: ModelSpec, device: str, references: References) -> list[str]:
     ]
 
 
-def compression(techniques: Mapping[str, list[type[Step]]], device: str, references: References) -> list[Use]:
+def compression(
+    techniques: Mapping[str, list[type[Step]]], format: str, device: str, references: References
+) -> list[Use]:
     """A toggle for each compression; its options appear when it is on."""
     chosen: list[tuple[int, Use]] = []
     for kind, heading in COMPRESSION.items():
@@ -75,7 +77,7 @@ def compression(techniques: Mapping[str, list[type[Step]]], device: str, referen
             continue
         st.caption(heading)
         for name, found in here:
-            use = toggle(name, found, device, references)
+            use = toggle(name, found, format, device, references)
             if use is not None:
                 chosen.append((ORDER.index(kind), use))
     if not any(found[0].kind in COMPRESSION for found in techniques.values()):
@@ -83,7 +85,7 @@ def compression(techniques: Mapping[str, list[type[Step]]], device: str, referen
     return [use for _, use in sorted(chosen, key=lambda each: each[0])]
 
 
-def toggle(name: str, found: list[type[Step]], device: str, references: References) -> Use | None:
+def toggle(name: str, found: list[type[Step]], format: str, device: str, references: References) -> Use | None:
     """One technique: what it does, whether it can be used, and its options when it is on."""
     missing = next((each.missing() for each in found if each.missing()), None)
     off = missing if all(each.missing() for each in found) else None
@@ -101,7 +103,7 @@ def toggle(name: str, found: list[type[Step]], device: str, references: Referenc
     if not on:
         return None
     with st.container(border=True):
-        return options.form(found[0], f"step_{name}", references)
+        return options.form(step_for(name, format) or found[0], f"step_{name}", references)
 
 
 def precision_choice(techniques: Mapping[str, list[type[Step]]]) -> list[tuple[Use, ...]]:
@@ -121,7 +123,7 @@ def precision_choice(techniques: Mapping[str, list[type[Step]]]) -> list[tuple[U
     return [() if each == AS_IT_IS else (Use(each),) for each in picked] or [()]
 
 
-def way_choice(techniques: Mapping[str, list[type[Step]]]) -> tuple[Use, ...]:
+def way_choice(techniques: Mapping[str, list[type[Step]]], format: str) -> tuple[Use, ...]:
     """The conversion to force, and what to do to its result; automatic takes the cheapest correct route."""
     conversions = {name: each for name, each in techniques.items() if each[0].kind == "conversion"}
     first = {
@@ -141,7 +143,7 @@ def way_choice(techniques: Mapping[str, list[type[Step]]]) -> tuple[Use, ...]:
     uses: list[Use] = []
     if way and way != AUTOMATIC:
         st.caption(options.about(first[way]))
-        uses.append(options.form(first[way][0], f"way_{way}"))
+        uses.append(options.form(step_for(way, format) or first[way][0], f"way_{way}"))
     for name, found in after.items():
         if st.toggle(title(found[0]), key=f"after_{name}", help=options.about(found), persist_state="session"):
             uses.append(options.form(found[0], f"after_{name}"))

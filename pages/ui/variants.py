@@ -14,19 +14,30 @@ from engine.recipes import parse, render
 from engine.routes import describe
 from engine.spec import ModelSpec, Variant, to_json
 
-PRESETS = {"quick": "Quick look", "full": "Full comparison", "recorded": "Recorded", "none": "My own"}
+PRESETS = {
+    "quick": "Quick look",
+    "full": "Full comparison",
+    "smaller": "Smaller",
+    "faster": "Faster here",
+    "smallest": "Smallest file",
+    "recorded": "Recorded",
+    "none": "My own",
+}
 ABOUT = {
     "quick": "Four variants, one round, no long compilation: under a minute for a small model. No intervals.",
     "full": "Everything that makes sense for this model here; five rounds, so every figure has an interval.",
+    "smaller": "Pruning and quantization that keep the model's accuracy in sight. What trains needs a data set.",
+    "faster": "Compression that this device can turn into speed.",
+    "smallest": "Everything for the fewest bytes on disk; speed comes second.",
     "recorded": "Everything, as in the recorded results: five rounds and a sweep over batch sizes.",
     "none": "The baseline and what you choose below.",
 }
 
 
 @st.cache_data(max_entries=64, show_spinner="Looking for routes")
-def preset_recipes(key: str, _spec: ModelSpec, device: str, preset: str) -> list[tuple[str, str]]:
+def preset_recipes(key: str, _spec: ModelSpec, device: str, preset: str, dataset: bool) -> list[tuple[str, str]]:
     """A preset's labels and recipes for one model; `key` stands for the spec."""
-    return [] if preset == "none" else presets.recipes(_spec, device, preset)
+    return [] if preset == "none" else presets.recipes(_spec, device, preset, dataset=dataset)
 
 
 @st.cache_data(max_entries=64, show_spinner="Looking for routes")

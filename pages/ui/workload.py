@@ -40,7 +40,7 @@ def device_choice(found: dict[str, Any]) -> str:
 
 def form(row: ModelRow, device: str, preset: str) -> Workload:
     """The fields of the workload; raises BadInput when one does not fit the model."""
-    base = PRESETS["quick" if preset == "none" else preset]
+    base = PRESETS.get(preset, PRESETS["quick"])
     first, second, third = st.columns([1, 2, 1], gap="medium")
     fixed = shared.fixed_batch(row.spec)
     default = str(fixed) if fixed is not None else "1, 8"
@@ -116,6 +116,11 @@ def dataset_choice(row: ModelRow) -> str:
         with st.popover("Add data", icon=":material/upload:"):
             add_dataset()
     return str(picked or RANDOM)
+
+
+def has_dataset(row: ModelRow) -> bool:
+    """Whether a data set is chosen, as far as is known before the field is drawn."""
+    return bool(st.session_state.get(f"dataset_{row.id}", intake.sample_dataset(row.origin)))
 
 
 def add_dataset() -> None:

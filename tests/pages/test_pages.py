@@ -8,6 +8,7 @@ import time
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from engine import report
 from pages.ui import PAGES
 from tests.pages.conftest import Dashboard, Open
 
@@ -155,3 +156,28 @@ def test_a_warm_page_takes_little_script_time(open_page: Open, dashboard: Dashbo
     at.run()
     print(f"compare, warm: {time.perf_counter() - began:.3f} s")
     assert not at.exception
+
+
+@pytest.mark.parametrize("preset", ["full", "smaller", "faster", "smallest", "recorded"])
+def test_every_preset_can_be_chosen(open_page: Open, dashboard: Dashboard, preset: str) -> None:
+    at = open_page("optimize", model=dashboard.model)
+    at.button_group(key="preset").set_value(preset).run()
+    assert not at.exception
+    assert not at.error
+
+
+def test_a_bad_import_gets_one_sentence(open_page: Open) -> None:
+    at = open_page("start")
+    at.file_uploader(key="import_file").upload("other.json", b'{"schema": "other/9"}').run()
+    at.button(key="import").click().run()
+    assert "this version reads optibench/1" in at.error[0].value
+
+
+def test_an_exported_comparison_comes_back(open_page: Open, dashboard: Dashboard) -> None:
+    data = report.render(dashboard.store.document(dashboard.quick), "json")
+    before = len(dashboard.store.comparisons())
+    at = open_page("start")
+    at.file_uploader(key="import_file").upload("quick.json", data).run()
+    at.button(key="import").click().run()
+    assert not at.exception
+    assert len(dashboard.store.comparisons()) == before + 1
