@@ -15,10 +15,11 @@ from engine import document as documents
 from engine import presets, settings
 from engine.cli.arguments import Request, batch_sizes, check, dataset, device, shapes
 from engine.cli.live import Display
-from engine.cli.models import add_model, scratch
+from engine.cli.models import SAMPLE, add_model, scratch
 from engine.document import ComparisonDocument
 from engine.errors import BadInput
 from engine.spec import PRESETS, ModelSpec, Status, Variant, Workload
+from engine.steps import step_for
 from engine.store import Store
 from engine.workload import check as workload_fits
 from engine.workload import fixed_batch
@@ -55,6 +56,7 @@ def measured(request: Request, store: Store, model: str, display: Display) -> Co
     spec = store.model(model).spec
     workload = workload_of(request, spec)
     variants = variants_of(request, workload_fits(spec, workload), workload)
+    add_teachers(store, variants, request.seed)
     command = shlex.join(["optibench", *sys.argv[1:]])
     id = store.create_comparison(request.name or spec.name, model, workload, variants, command=command)
     follow(store, id, display)
@@ -67,6 +69,17 @@ def measured(request: Request, store: Store, model: str, display: Display) -> Co
     if refused is not None:
         raise BadInput(refused.reason, refused.hint)
     return document
+
+
+def add_teachers(store: Store, variants: list[Variant], seed: int) -> None:
+    """Add the sample models that steps name as `sample:NAME`, to learn from."""
+    for variant in variants:
+        for use, format in zip(variant.route, variant.formats, strict=False):
+            step = step_for(use.name, format)
+            for each in step.option_list() if step else ():
+                value = str(use.options.get(each.name, ""))
+                if each.kind == "model" and value.startswith(SAMPLE):
+                    add_model(store, Path(value), "", seed=seed)
 
 
 def follow(store: Store, id: str, display: Display) -> None:

@@ -10,6 +10,7 @@ from engine.errors import BadInput, Unsupported
 from engine.plugin import option
 from engine.spec import ModelSpec
 from engine.steps.base import Context, Step
+from engine.workload import fixed_batch
 
 FEWEST_SAMPLES = 8
 BATCH_SIZE = 16
@@ -19,8 +20,8 @@ BATCH_SIZE = 16
 class StaticInt8(Step):
     """Quantize weights and activations to INT8, with ranges calibrated on the data set.
 
-    About four times smaller. Faster on CPUs once torch.compile or AOTInductor turns the graph into integer
-    kernels; run operator by operator it is slower. For NVIDIA GPUs use int8-qdq.
+    About four times smaller. Faster only where the runtime has integer kernels for the graph; run operator
+    by operator it is slower. For ONNX Runtime and TensorRT use int8-qdq.
     """
 
     name = "static-int8"
@@ -67,23 +68,32 @@ class StaticInt8(Step):
         torch.set_num_threads(context.threads)
         module = torch_module.load(source.path)
         require_full_precision(module, self.title)
-        shapes = dynamic_shapes(module, context.spec, dynamic_batch(context))
+        shapes = dynamic_shapes(module, context.spec, batch_of(context.spec))
         inputs = positional(context.example(), context.spec)
         graph = capture(module, inputs, shapes)
         prepared = prepare_pt2e(graph, make_quantizer(graph, self.keep, observer=self.observer))
-        used = min(self.samples, len(data))
+        fixed = fixed_batch(context.spec)
+        used, size = usable(min(self.samples, len(data)), fixed), fixed or BATCH_SIZE
         with torch.no_grad():
-            for start in range(0, used, BATCH_SIZE):
+            for start in range(0, used, size):
                 context.progress(0.1 + 0.6 * start / used, f"Calibrating, {start} of {used} samples")
-                batch = data.take(torch.arange(start, min(start + BATCH_SIZE, used)))
+                batch = data.take(torch.arange(start, min(start + size, used)))
                 prepared(*batch.inputs)
         return save_quantized(prepared, inputs, shapes, source, context)
 
 
-def dynamic_batch(context: Context) -> set[str]:
-    """The dimension that stays dynamic in the captured graph: the batch, unless one size is built for."""
-    batch = context.spec.batch_dimension
-    return {batch} if batch and context.static_batch is None else set()
+def usable(samples: int, fixed: int | None) -> int:
+    """How many samples make whole batches of a fixed size; raises BadInput when there are too few for one."""
+    if fixed is None:
+        return samples
+    if samples < fixed:
+        raise BadInput(f"The model takes batches of {fixed}, and there are {samples} samples.", "Use more samples.")
+    return samples - samples % fixed
+
+
+def batch_of(spec: ModelSpec) -> set[str]:
+    """The dimension that stays dynamic while calibrating and training: the batch."""
+    return {spec.batch_dimension} if spec.batch_dimension else set()
 
 
 def save_quantized(prepared: Any, inputs: tuple[Any, ...], shapes: Any, source: Artifact, context: Context) -> Artifact:
@@ -100,7 +110,8 @@ def save_quantized(prepared: Any, inputs: tuple[Any, ...], shapes: Any, source: 
             "No layer of the model could be quantized.", "Try quantize-weights, or int8-qdq on its ONNX form."
         )
     with torch.no_grad():
-        program = torch.export.export(graph, inputs, dynamic_shapes=shapes, strict=False)
+        final = shapes if context.static_batch is None else None
+        program = torch.export.export(graph, inputs, dynamic_shapes=final, strict=False)
     path = context.folder / "model.pt2"
     torch.export.save(program, str(path))
     facts = {"batch_size": context.static_batch} if context.static_batch is not None else {}

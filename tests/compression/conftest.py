@@ -54,6 +54,7 @@ class Bench:
     place: Path
     teachers: dict[str, str] = field(default_factory=dict)
     result: dict[str, Any] = field(default_factory=dict)
+    batch_size: int | None = None
 
     def run(
         self, route: str, *, dataset: bool = True, seed: int = 0, store: str = "store", cancel: bool = False
@@ -68,6 +69,7 @@ class Bench:
             formats=formats,
             workload=Workload(seed=seed, threads=1),
             store=str(self.place / store),
+            batch_size=self.batch_size,
             prepared=str(self.prepared) if dataset else "",
             teachers=self.teachers,
         )

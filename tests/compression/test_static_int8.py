@@ -44,3 +44,9 @@ def test_refuses_without_data_and_with_too_little(bench: Bench, tmp_path: Path) 
     reason, hint = bench.fails("static-int8")
     assert "at least 8 samples" in reason
     assert hint
+
+
+def test_static_build_is_calibrated_with_other_batch_sizes(bench: Bench) -> None:
+    bench.batch_size = 3
+    program = exported_program.load(bench.ok("static-int8(samples=40)").path)
+    assert tuple(program.example_inputs[0][0].shape) == (3, 1, 8, 8)
