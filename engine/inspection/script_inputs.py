@@ -36,7 +36,18 @@ def script_candidates(module: Any, graph: Any, given: Mapping[str, Any]) -> Iter
     for each, argument in zip(choices, arguments, strict=True):
         if not each:
             each.extend(like(first, argument.name))
-    yield from itertools.islice(itertools.product(*choices), TRIALS)
+    likely = list(itertools.islice(itertools.product(*choices), TRIALS))
+    yield from likely
+    kind = weight_dtype(module)
+    if kind != "float32":
+        for inputs in likely:
+            yield tuple(replace(each, dtype=kind) if each.dtype == "float32" else each for each in inputs)
+
+
+def weight_dtype(module: Any) -> str:
+    """The dtype of the weights where they share one that is not float32; inputs may have to be of it."""
+    kinds = {str(each.dtype).removeprefix("torch.") for each in module.parameters() if each.is_floating_point()}
+    return kinds.pop() if len(kinds) == 1 else "float32"
 
 
 def required(module: Any) -> list[Any]:

@@ -147,6 +147,11 @@ def test_an_image_model_is_found_from_its_first_convolution(
     assert spec.parameters >= 137, "a frozen script's constants count"
 
 
+def test_a_half_precision_script_takes_half_precision(tmp_path: Path, opened: Opener) -> None:
+    path = script(tmp_path / "m.pt", Image().half(), (torch.randn(2, 3, 32, 32).half(),))
+    assert opened(path).inputs[0].dtype == "float16"
+
+
 def test_tokens_and_their_mask(tmp_path: Path, opened: Opener) -> None:
     spec = opened(script(tmp_path / "m.pt", Text()))
     assert [(each.dtype, each.shape, each.low, each.high) for each in spec.inputs] == [
