@@ -28,6 +28,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
             default="quick",
             format_func=variants.PRESETS.__getitem__,
             key="preset",
+            wrap=True,
             required=True,
             persist_state="session",
         )

@@ -61,29 +61,41 @@ def choice(option: Option, label: str, key: str) -> Any:
 
 
 def number(option: Option, label: str, key: str) -> Any:
-    """A slider between two bounds, else a number field."""
-    kind = option.type
-    low, high = option.min, option.max
-    if (
-        low is not None
-        and high is not None
-        and ((kind is float and high - low <= 2) or (kind is int and high - low <= 100))
-    ):
+    """A slider where steps of 1 or 0.01 are fine enough, else a number field."""
+    kind, default = option.type, option.default
+    if slides(option):
         step = 1 if kind is int else 0.01
         return st.slider(
-            label, kind(low), kind(high), kind(option.default), step, key=key, help=option.help, persist_state="session"
+            label,
+            kind(option.min),
+            kind(option.max),
+            kind(default),
+            step,
+            key=key,
+            help=option.help,
+            persist_state="session",
         )
     return st.number_input(
         label,
-        min_value=kind(low) if low is not None else None,
-        max_value=kind(high) if high is not None else None,
-        value=kind(option.default),
-        step=1 if kind is int else None,
+        min_value=kind(option.min) if option.min is not None else None,
+        max_value=kind(option.max) if option.max is not None else None,
+        value=kind(default),
+        step=1 if kind is int else (abs(default) / 10 or 0.01),
         format=None if kind is int else "%.5g",
         key=key,
         help=option.help,
         persist_state="session",
     )
+
+
+def slides(option: Option) -> bool:
+    """Whether an option's bounds are close enough, and its default round enough, for a slider."""
+    if option.min is None or option.max is None:
+        return False
+    span = option.max - option.min
+    if option.type is int:
+        return span <= 100
+    return span <= 2 and round(option.default, 2) == option.default
 
 
 def about(plugins: Iterable[type[Plugin]]) -> str:
