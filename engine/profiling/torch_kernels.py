@@ -22,7 +22,9 @@ def profile(session: Any) -> dict[str, Any]:
 
     on_gpu = session.device.type == "cuda"
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
-    torch_profile(activities=activities).__enter__().__exit__(None, None, None)  # the first start is slow
+    torch_profile(activities=activities, acc_events=True).__enter__().__exit__(
+        None, None, None
+    )  # the first start is slow
     with torch_profile(activities=activities, acc_events=True) as profiler:
         for _ in range(CALLS):
             session.run()

@@ -90,21 +90,28 @@ class Library:
         cache = config.create_timing_cache(path.read_bytes() if path.exists() else b"")
         return cache if cache is not None and config.set_timing_cache(cache, False) else None
 
-    def create_context(self, engine: Any, cache: Path) -> tuple[Any, Any]:
+    def create_context(self, engine: Any, cache: Path, *, own_graph: bool = False) -> tuple[Any, Any]:
         """An execution context, and the runtime cache to save later (None where there is none).
 
         TensorRT for RTX is told to compile for the shapes really used before it answers, not in the
-        background: what is timed, or captured into a CUDA graph, is never its fallback kernel.
+        background: what is timed, or captured into a CUDA graph, is never its fallback kernel. With
+        `own_graph` it captures and replays a CUDA graph itself.
         """
         if not self.jit:
             return engine.create_execution_context(), None
         config = engine.create_runtime_config()
         config.dynamic_shapes_kernel_specialization_strategy = self.api.DynamicShapesKernelSpecializationStrategy.EAGER
+        if own_graph:
+            config.cuda_graph_strategy = self.api.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
         kept = config.create_runtime_cache()
         if cache.exists():
             kept.deserialize(cache.read_bytes())
         config.set_runtime_cache(kept)
         return engine.create_execution_context(config), kept
+
+    def fp32_becomes(self, asked_for_tf32: bool, convolutional: bool) -> str:
+        """What FP32 really is: TensorRT for RTX 1.4 convolves in TF32 whatever the flag says (seen on an H100)."""
+        return "tf32" if asked_for_tf32 or (self.jit and convolutional) else "fp32"
 
     def capturable(self, context: Any, stream: int) -> bool:
         """Whether an inference can be captured into a CUDA graph, where the library tells; else it is tried."""

@@ -72,6 +72,8 @@ class TensorRTSession(Session):
         self.on_host = {each for each in inputs if engine.get_tensor_location(each) != device}
         self.buffers = {each: Buffer() for each in names}
         self.host_inputs: dict[str, np.ndarray] = {}
+        self.bound: Mapping[str, np.ndarray] = {}
+        self.dynamic = any(-1 in tuple(engine.get_tensor_shape(each)) for each in inputs)
         self.allocators: dict[str, Any] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
 
@@ -88,6 +90,7 @@ class TensorRTSession(Session):
     def reshape(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Give the context new input shapes and make room for inputs and outputs."""
         self.drop_graph()
+        self.bound = arrays
         self.host_inputs = {name: arrays[name] for name in self.on_host}
         for name, array in arrays.items():
             if not self.context.set_input_shape(name, array.shape):
@@ -147,17 +150,38 @@ class TensorRTSession(Session):
             raise self.failure(OptibenchError, "TensorRT could not run the engine", SMALLER)
 
     def capture(self) -> None:
-        """Record one inference into a CUDA graph after plain calls that settle everything, and replay it."""
+        """Record one inference into a CUDA graph after plain calls that settle everything, and replay it.
+
+        TensorRT for RTX can't be captured from outside while shapes are dynamic; it then captures itself.
+        """
         for _ in range(WARMUP_CALLS):
             self.enqueue()
         self.stream.synchronize()
-        if not self.library.capturable(self.context, self.stream.handle):
-            raise Unsupported(
-                "TensorRT can't capture this engine into a CUDA graph.", "Turn the CUDA graph off for this variant."
-            )
-        self.graph = self.stream.capture(self.enqueue)
+        if self.library.jit and self.dynamic and not self.library.capturable(self.context, self.stream.handle):
+            self.let_library_capture()
+            return
+        try:
+            self.graph = self.stream.capture(self.enqueue)
+        except OptibenchError as error:
+            if not self.library.jit:
+                raise Unsupported(
+                    f"TensorRT can't capture this engine into a CUDA graph: {error.reason}",
+                    "Turn the CUDA graph off for this variant.",
+                ) from error
+            self.let_library_capture()
+            return
         self.replay = self.stream.replayer(self.graph)
         self.stream.launch(self.graph)
+
+    def let_library_capture(self) -> None:
+        """Go on with a context that captures and replays a CUDA graph by itself."""
+        self.context, self.runtime_cache = self.library.create_context(self.engine, self.cache_path, own_graph=True)
+        if self.context is None:
+            raise self.failure(OptibenchError, "TensorRT could not make an execution context", SMALLER)
+        self.cuda_graph = False
+        self.details["cuda_graph"] = "captured by the library"
+        self.reshape(self.bound)
+        self.enqueue()
 
     def drop_graph(self) -> None:
         """Forget the captured graph, which holds the old addresses and shapes."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.artifact import Artifact
-from engine.plugin import option
+from engine.plugin import installed_version, option
 from engine.runtimes import torch_tensorrt_library as torch_tensorrt
 from engine.runtimes.base import Runtime, Session, Site
 from engine.runtimes.eager import load_module, lowered
@@ -45,7 +45,9 @@ class TorchTensorRTJit(Runtime):
         return super().check(spec, device) or torch_tensorrt.refusal(spec, device)
 
     def precision(self, artifact_precision: str, device: str) -> str:
-        return lowered(artifact_precision, device, self.tf32)
+        # TensorRT for RTX convolves in TF32 whatever is asked for, so an FP32 module counts as TF32 there.
+        rtx = installed_version("torch-tensorrt-rtx") is not None
+        return lowered(artifact_precision, device, self.tf32 or rtx)
 
     def open(self, artifact: Artifact, spec: ModelSpec, site: Site) -> Session:
         library = torch_tensorrt.load()

@@ -13,6 +13,7 @@ from typing import Any
 from engine.errors import MissingDependency, OptibenchError, OutOfMemory, StepFailed, Unsupported
 from engine.plugin import installed_version
 from engine.runtimes.tensorrt_library import gpu_refusal, says_out_of_memory
+from engine.runtimes.tensorrt_library import load as tensorrt_load
 from engine.runtimes.torch_session import first_line, translate
 from engine.spec import ModelSpec
 
@@ -45,6 +46,11 @@ def facts(library: Any) -> dict[str, Any]:
         "library": "Torch-TensorRT with TensorRT for RTX" if rtx else "Torch-TensorRT with TensorRT",
         "library_version": f"{library.__version__}, TensorRT {tensorrt.__version__}",
     }
+
+
+def precision_of(asked_for_tf32: bool, precision: str, convolutional: bool) -> str:
+    """What a program of this precision really computes in."""
+    return tensorrt_load().fp32_becomes(asked_for_tf32, convolutional) if precision == "fp32" else precision
 
 
 def refusal(spec: ModelSpec, device: str) -> str | None:

@@ -90,9 +90,18 @@ def test_a_cuda_graph_follows_new_values_and_new_shapes(
         for batch_size, seed in ((4, 1), (4, 2), (8, 3), (1, 4)):
             feeds = random_feeds(digits_spec, batch_size, seed)
             once(session, feeds)
-            assert relative_l2(once(session, feeds), expected(digits_onnx, feeds)) <= TOLERANCE["fp32"]
+            assert relative_l2(once(session, feeds), expected(digits_onnx, feeds)) <= TOLERANCE[engine.precision]
     finally:
         session.close()
+
+
+def test_a_static_engine_is_captured_from_outside(
+    digits_onnx: Artifact, digits_spec: ModelSpec, site: Site, tmp_path: Path
+) -> None:
+    made = built(digits_onnx, digits_spec, tmp_path, 4)
+    output, feeds, details = answer(TensorRT(cuda_graph=True), made, digits_spec, site)
+    assert relative_l2(output, expected(digits_onnx, feeds)) <= TOLERANCE[made.precision]
+    assert details["cuda_graph"] is True
 
 
 def test_a_batch_outside_the_profile_is_named(engine: Artifact, digits_spec: ModelSpec, site: Site) -> None:
