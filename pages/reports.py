@@ -13,7 +13,7 @@ row = lists.pick_comparison()
 if row is None:
     st.stop()
 found = document(row)
-compare.exports(found)
+compare.exports(found, link=False)
 lists.manage(row)
 st.caption("The preview is the report: one file that opens anywhere, without a network, and prints well.")
 st.iframe(report.render(found, "html").decode(), height=1100)

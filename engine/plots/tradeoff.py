@@ -63,7 +63,10 @@ def tradeoff_chart(
             "height": HEIGHT,
             "margin": {"l": 8, "r": 16, "t": 60, "b": 48},
             "xaxis": {**axis_title(across.title, across.axis, "lower", log=log_x), **padded(shown["x"], log_x)},
-            "yaxis": {**axis_title(up.title, unit, up.better, log=log_y), **padded(shown["y"], log_y)},
+            "yaxis": {
+                **axis_title(up.title, unit, up.better, log=log_y),
+                **padded(shown["y"], log_y, most=100.6 if against == "accuracy" else np.inf),
+            },
         },
     )
 
@@ -126,8 +129,8 @@ def axis_title(title: str, unit: str, better: str, *, log: bool) -> dict[str, ob
     return {"title": {"text": f"{title} ({unit}{scale}) · {better} is better"}, "type": "log" if log else "linear"}
 
 
-def padded(values: pd.Series, log: bool) -> dict[str, object]:
-    """A range with room for labels at both ends."""
+def padded(values: pd.Series, log: bool, most: float = np.inf) -> dict[str, object]:
+    """A range with room for labels at both ends; `most` is the largest value there can be."""
     if values.empty:
         return {}
     low, high = float(values.min()), float(values.max())
@@ -135,7 +138,7 @@ def padded(values: pd.Series, log: bool) -> dict[str, object]:
         low, high = float(np.log10(low)), float(np.log10(high))
     room = (high - low) * 0.14 or abs(high) * 0.05 or 1.0
     bottom = low - room if log or low > room else 0.0
-    return {**(log_ticks(values) if log else {}), "range": [bottom, high + room]}
+    return {**(log_ticks(values) if log else {}), "range": [bottom, min(high + room, most)]}
 
 
 def label_positions(rows: pd.DataFrame, important: set[str], *, log_x: bool, log_y: bool) -> dict[str, str]:

@@ -34,7 +34,8 @@ def render(document: ComparisonDocument, latency: str = "") -> str:
     frame = compared(document, kind)
     figures: Figures = {}
     body = [opening(document, frame, kind)]
-    body += [batch_section(frame, each, kind, figures) for each in batch_sizes(document)]
+    first = first_batch(document, frame)
+    body += [batch_section(frame, each, kind, figures, again=each != first) for each in batch_sizes(document)]
     body += [sweep_section(document, figures), table_section(document), variants_section(document)]
     body += [conditions(document)]
     data = json.dumps(figures, separators=(",", ":"), cls=PlotlyJSONEncoder).replace("<", "\\u003c")
@@ -52,8 +53,7 @@ def render(document: ComparisonDocument, latency: str = "") -> str:
 def opening(document: ComparisonDocument, frame: pd.DataFrame, kind: str) -> str:
     """Name, what was compared where, and the headline of the smallest batch size that was measured."""
     model = document.model
-    measured = frame[frame["latency_ms"].notna()]
-    first = int(measured["batch_size"].min()) if len(measured) else document.workload.batch_sizes[0]
+    first = first_batch(document, frame)
     date = (document.finished or document.created)[:10]
     tags = [
         f"{document.origin.capitalize()} {date}".strip(),
@@ -68,8 +68,14 @@ def opening(document: ComparisonDocument, frame: pd.DataFrame, kind: str) -> str
     )
 
 
-def batch_section(frame: pd.DataFrame, batch_size: int, kind: str, figures: Figures) -> str:
-    """Cards, the four charts and the trade-off at one batch size."""
+def first_batch(document: ComparisonDocument, frame: pd.DataFrame) -> int:
+    """The smallest batch size that was measured."""
+    measured = frame[frame["latency_ms"].notna()]
+    return int(measured["batch_size"].min()) if len(measured) else document.workload.batch_sizes[0]
+
+
+def batch_section(frame: pd.DataFrame, batch_size: int, kind: str, figures: Figures, *, again: bool) -> str:
+    """Cards, the four charts and the trade-off at one batch size; `again` adds its own headline."""
     rows = sort(at_batch(frame, batch_size))
     places = []
     for metric in SIDE_BY_SIDE:
@@ -77,11 +83,12 @@ def batch_section(frame: pd.DataFrame, batch_size: int, kind: str, figures: Figu
         name = f"{metric}-{batch_size}"
         figures[name] = {each: bar_chart(rows, metric, theme=each, title=title).to_plotly_json() for each in SCHEMES}
         places.append(place(name))
+    said = f'<p class="muted">{escape(headline(rows))}</p>' if again else ""
     against = "accuracy" if rows["accuracy"].notna().any() else "file_bytes"
     name = f"tradeoff-{batch_size}"
     figures[name] = {each: tradeoff_chart(rows, against, theme=each).to_plotly_json() for each in SCHEMES}
     return (
-        f'<h2>Batch {batch_size}</h2><p class="muted">{escape(headline(rows))}</p>'
+        f"<h2>Batch {batch_size}</h2>{said}"
         f'<div class="cards">{"".join(map(card_box, cards(rows)))}</div>'
         f'<div class="charts">{"".join(places)}</div>'
         f"<h3>Trade-off at batch {batch_size}</h3>{place(name)}"

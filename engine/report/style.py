@@ -30,12 +30,12 @@ p{{margin:0 0 10px;max-width:78ch}}
 .lead{{font-size:20px;line-height:1.45;margin:22px 0 24px;max-width:64ch}}
 .muted,.facts dt{{color:var(--muted)}}
 .tag{{display:inline-block;border:1px solid var(--rule);border-radius:99px;padding:1px 10px;font-size:13px;margin-right:6px;background:var(--surface)}}
-.cards{{display:grid;grid-template-columns:repeat(auto-fit,minmax(260px,1fr));gap:16px}}
+.cards{{display:grid;grid-template-columns:repeat(4,1fr);gap:16px}}
 .card{{border:1px solid var(--rule);border-radius:10px;padding:16px 18px;background:var(--surface)}}
 .card .kind{{color:var(--muted);font-size:13px}}
 .card .figure{{font-size:23px;font-weight:600;margin:2px 0;letter-spacing:-.01em}}
 .card .name{{font-weight:600}}
-.charts{{display:grid;grid-template-columns:repeat(auto-fit,minmax(255px,1fr));gap:28px;margin-top:18px}}
+.charts{{display:grid;grid-template-columns:repeat(4,1fr);gap:24px;margin-top:18px}}
 .chart{{min-width:0;break-inside:avoid}}
 .scroll{{overflow-x:auto;border:1px solid var(--rule);border-radius:10px}}
 table{{border-collapse:collapse;width:100%;font-size:13.5px}}
@@ -59,7 +59,8 @@ code,pre{{font:13px/1.5 ui-monospace,"SF Mono",Menlo,Consolas,monospace}}
 pre{{background:var(--surface);border:1px solid var(--rule);border-radius:8px;padding:10px 12px;white-space:pre-wrap;overflow-wrap:anywhere;margin:6px 0 12px}}
 .variant{{break-inside:avoid;border-top:1px solid var(--rule);padding-top:4px;margin-top:18px}}
 footer{{margin-top:60px;color:var(--muted);font-size:13px;border-top:1px solid var(--rule);padding-top:14px}}
-@media (max-width:600px){{main{{padding:24px 16px 48px}}.columns{{grid-template-columns:1fr}}}}
+@media (max-width:940px){{.cards,.charts{{grid-template-columns:repeat(2,1fr)}}}}
+@media (max-width:600px){{.charts{{grid-template-columns:1fr}}main{{padding:24px 16px 48px}}.columns{{grid-template-columns:1fr}}}}
 @media print{{
  @page{{size:A4 landscape;margin:12mm}}
  :root{{{variables("light")}}}

@@ -47,7 +47,7 @@ def controls(document: ComparisonDocument) -> View:
     kinds = latencies(document) or ["resident"]
     own = document.baseline
     ids = badges.distinct({each.id: each.label for each in document.variants})
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         size = st.segmented_control(
             "Batch size", sizes, default=sizes[0], key="batch", required=True, bind="query-params"
         )
@@ -69,10 +69,10 @@ def controls(document: ComparisonDocument) -> View:
             key="baseline",
             bind="query-params",
             help="What speed-ups and sizes are compared with.",
-            width=260,
+            width=200,
         )
         order = st.selectbox(
-            "Sort by", list(ORDERS), format_func=ORDERS.__getitem__, key="order", bind="query-params", width=160
+            "Sort by", list(ORDERS), format_func=ORDERS.__getitem__, key="order", bind="query-params", width=130
         )
         bytes_of = st.selectbox(
             "Size means",
@@ -80,7 +80,7 @@ def controls(document: ComparisonDocument) -> View:
             format_func=size_title,
             key="size",
             bind="query-params",
-            width=190,
+            width=160,
             help="Pruning may change non-zero bytes alone, quantization the file, a runtime the memory it takes.",
         )
     return View(
@@ -161,7 +161,7 @@ def legend(rows: pd.DataFrame) -> str:
     )
 
 
-def exports(document: ComparisonDocument) -> None:
+def exports(document: ComparisonDocument, *, link: bool = True) -> None:
     """Downloads in every format, and the way to the report."""
     with st.container(horizontal=True, vertical_alignment="center"):
         for name, facts in report.formats().items():
@@ -175,7 +175,8 @@ def exports(document: ComparisonDocument) -> None:
                 help=facts.about,
                 key=f"download_{name}",
             )
-        st.page_link("pages/reports.py", label="See the report", icon=":material/arrow_forward:")
+        if link:
+            st.page_link("pages/reports.py", label="See the report", icon=":material/arrow_forward:")
 
 
 @st.fragment(run_every=2)
