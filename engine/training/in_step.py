@@ -72,6 +72,8 @@ def train_module(
         raise StepFailed(f"{what} failed: {first}", "Check that the data set is the model's, then retry.") from error
     if trainer.warning:
         context.warn(trainer.warning)
+    elif trainer.best_epoch == 0:
+        context.warn(f"{what}: no epoch was better on the validation split than the start, so nothing was changed.")
     return [asdict(each) for each in history]
 
 

@@ -56,6 +56,7 @@ class Trainer:
     cancelled: Callable[[], bool] = lambda: False
     history: list[Epoch] = field(default_factory=list)
     warning: str = ""
+    best_epoch: int = 0
 
     def run(self) -> list[Epoch]:
         """Train and leave the weights that were best on the validation split in the module.
