@@ -10,6 +10,8 @@ import pandas as pd
 from engine.metrics import Metric
 
 LOG_SPAN = 20.0
+BARS = 0.74
+"""The part of a chart's width that bars may take."""
 
 
 def spans_widely(values: pd.Series) -> bool:
@@ -31,22 +33,20 @@ def zoom(rows: pd.DataFrame, facts: Metric) -> tuple[float, float]:
     return max(low - room, -0.5), min(high + room, 100.5)
 
 
-def x_axis(values: pd.Series, facts: Metric, *, log: bool, window: tuple[float, float] | None) -> dict[str, Any]:
-    """The axis: unit, scale and direction are written on it."""
-    scale = ", log scale" if log else ""
-    axis: dict[str, Any] = {
-        "title": {"text": f"{facts.axis}{scale} · {facts.better} is better"},
-        "fixedrange": True,
-        "nticks": 5,
-        "zeroline": False,
-    }
+def x_axis(values: pd.Series, *, log: bool, window: tuple[float, float] | None) -> dict[str, Any]:
+    """The axis; to its right is room for the figures."""
+    axis: dict[str, Any] = {"domain": [0, BARS], "fixedrange": True, "nticks": 4, "zeroline": False}
     if log:
         return {**axis, **log_ticks(values), "type": "log"}
     if window:
-        starts = f", from {window[0]:.0f}" if window[0] > 1 else ""
-        title = {"text": f"{facts.axis}{starts} · {facts.better} is better"}
-        return {**axis, "title": title, "range": list(window), "ticksuffix": "%"}
+        return {**axis, "range": list(window), "ticksuffix": "%"}
     return {**axis, "rangemode": "tozero"}
+
+
+def axis_title(facts: Metric, *, log: bool, window: tuple[float, float] | None) -> str:
+    """Unit, scale and direction."""
+    scale = ", log scale" if log else f", from {window[0]:.0f}" if window and window[0] > 1 else ""
+    return f"{facts.axis}{scale} · {facts.better} is better"
 
 
 def log_ticks(values: pd.Series) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """One metric of every variant as a horizontal chart; four of them stand side by side.
 
-The variant's name and its figure stand above each bar, so a chart can be read alone and at any
+The variant's name stands above each bar and its figure beside it, so a chart can be read alone and at any
 width. Bars start at zero. Where zero is far away (accuracy) or values span over 20× (log scale),
 points take their place, because a bar's length would lie there.
 """
@@ -15,10 +15,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from engine.metrics import METRICS, Metric, axis_of
-from engine.plots.axes import spans_widely, x_axis, zoom
+from engine.plots.axes import axis_title, spans_widely, x_axis, zoom
 from engine.plots.colours import TEXT, Theme, colour
 from engine.plots.hover import describe
-from engine.plots.labels import row_labels
+from engine.plots.labels import axis_note, row_labels
 from engine.plots.theme import template
 
 ROW_HEIGHT = 44
@@ -75,8 +75,8 @@ def bar_chart(
             "bargap": 0,
             "margin": {"l": 4, "r": 10, "t": 40, "b": 48},
             "yaxis": {"visible": False, "range": [len(rows) - 0.4, -0.85], "fixedrange": True},
-            "xaxis": x_axis(values, facts, log=log, window=window),
-            "annotations": annotations,
+            "xaxis": x_axis(values, log=log, window=window),
+            "annotations": [*annotations, axis_note(axis_title(facts, log=log, window=window), theme)],
         },
     )
 

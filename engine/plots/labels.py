@@ -1,4 +1,4 @@
-"""The line above each bar: the variant's name, and its figure or its status in words."""
+"""What is written at each bar: the variant's name, and its figure or its status in words."""
 
 from __future__ import annotations
 
@@ -11,32 +11,55 @@ from engine.analysis import numbers
 from engine.metrics import Metric
 from engine.plots.colours import BAD_TEXT, MUTED, STATUSES, TEXT, WARNING_TEXT, Theme
 
-NAME_LENGTH = 32
+NAME_LENGTH = 36
 
 
 def row_labels(
     row: pd.Series, facts: Metric, position: int, theme: Theme, *, pale: bool, bold: bool
 ) -> list[dict[str, Any]]:
-    """The variant's name on the left and its figure, or its status in words, on the right."""
+    """The variant's name above its bar; at the bar's height its figure, or its status in words."""
     suspect = row["status"] == "suspect"
     name = row["label"] if len(row["label"]) <= NAME_LENGTH else row["label"][: NAME_LENGTH - 1] + "…"
     name = escape(name)
-    name = f"{name} · suspect" if suspect else f"<b>{name}</b>" if bold or row["baseline"] else name
+    name = f"Suspect: {name}" if suspect else f"<b>{name}</b>" if bold or row["baseline"] else name
     text, shade = figure_text(row, facts, theme)
+    empty = pd.isna(row[facts.name])
     return [
-        {
-            "x": 0 if side == "left" else 1,
-            "xref": "paper",
-            "y": position - 0.32,
-            "text": content,
-            "showarrow": False,
-            "xanchor": side,
-            "yanchor": "middle",
-            "font": {"size": 12.5, "color": tint},
-            "opacity": 0.4 if pale else 1.0,
-        }
-        for side, content, tint in (("left", name, shade if suspect else TEXT[theme]), ("right", text, shade))
+        note(name, shade if suspect else TEXT[theme], position - 0.32, pale=pale, right=False),
+        note(text, shade, position + 0.1, pale=pale, right=not empty),
     ]
+
+
+def note(text: str, colour: str, y: float, *, pale: bool, right: bool) -> dict[str, Any]:
+    """One piece of text at the left or right end of a row."""
+    return {
+        "x": 1 if right else 0,
+        "xref": "paper",
+        "xanchor": "right" if right else "left",
+        "y": y,
+        "yanchor": "middle",
+        "text": text,
+        "showarrow": False,
+        "font": {"size": 12.5, "color": colour},
+        "opacity": 0.4 if pale else 1.0,
+    }
+
+
+def axis_note(text: str, theme: Theme) -> dict[str, Any]:
+    """The axis title, from the left edge on, because it may be wider than the axis."""
+    return {
+        "name": "axis",
+        "x": 0,
+        "xref": "paper",
+        "xanchor": "left",
+        "y": 0,
+        "yref": "paper",
+        "yanchor": "top",
+        "yshift": -22,
+        "text": text,
+        "showarrow": False,
+        "font": {"size": 11.5, "color": MUTED[theme]},
+    }
 
 
 def figure_text(row: pd.Series, facts: Metric, theme: Theme) -> tuple[str, str]:

@@ -159,7 +159,11 @@ def label_positions(rows: pd.DataFrame, important: set[str], *, log_x: bool, log
             "top center": (x - width / 2, y + 9, x + width / 2, y + 25),
             "bottom center": (x - width / 2, y - 25, x + width / 2, y - 9),
         }
-        free = [name for name, box in boxes.items() if box[2] < WIDTH * 1.05 and not any(hit(box, t) for t in taken)]
+        free = [
+            name
+            for name, box in boxes.items()
+            if box[0] > 0 and box[2] < WIDTH * 1.05 and not any(hit(box, t) for t in taken)
+        ]
         name = free[0] if free else "top center"
         if free or row["variant"] in important or row["baseline"]:
             positions[row["variant"]] = name

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
 from engine.analysis.speedup import compared
@@ -70,14 +71,19 @@ def test_colours_stand_out_from_the_background(theme: Theme) -> None:
 
 def test_four_charts_share_order_and_colours(rows: pd.DataFrame) -> None:
     figures = [bar_chart(rows, each) for each in SIDE_BY_SIDE]
-    orders = [[note.text for note in figure.layout.annotations[::2]] for figure in figures]
+    orders = [[note.text for note in figure.layout.annotations[:-1:2]] for figure in figures]
     assert all(order == orders[0] for order in orders)
     shades = [{trace.customdata[0]: trace.marker.color for trace in figure.data} for figure in figures]
     assert all(each == shades[0] for each in shades)
 
 
+def axis_text(figure: go.Figure) -> str:
+    """What is written at the axis of a chart."""
+    return next(str(note.text) for note in figure.layout.annotations if note.name == "axis")
+
+
 def test_axes_say_unit_and_direction(rows: pd.DataFrame) -> None:
-    titles = [bar_chart(rows, each).layout.xaxis.title.text for each in SIDE_BY_SIDE]
+    titles = [axis_text(bar_chart(rows, each)) for each in SIDE_BY_SIDE]
     assert titles[0] == "MB on disk · lower is better"
     assert "higher is better" in titles[1]
     assert titles[2] == "ms, median · lower is better"
@@ -87,9 +93,9 @@ def test_axes_say_unit_and_direction(rows: pd.DataFrame) -> None:
 def test_a_wide_span_turns_the_axis_logarithmic_and_says_so(rows: pd.DataFrame) -> None:
     wide = rows.copy()
     wide.loc[wide["variant"] == "eager", "latency_ms"] = 100.0
-    axis = bar_chart(wide, "latency_ms").layout.xaxis
-    assert axis.type == "log"
-    assert "log scale" in axis.title.text
+    figure = bar_chart(wide, "latency_ms")
+    assert figure.layout.xaxis.type == "log"
+    assert "log scale" in axis_text(figure)
     assert all(trace.type == "scatter" for trace in bar_chart(wide, "latency_ms").data)
 
 
@@ -103,7 +109,7 @@ def test_statuses_are_words_and_marks(rows: pd.DataFrame) -> None:
     texts = [note.text for note in bar_chart(rows, "latency_ms").layout.annotations]
     assert "✕ Failed" in texts
     assert "– Unsupported" in texts
-    assert any("suspect" in each for each in texts)
+    assert any(each.startswith("Suspect: ") for each in texts)
 
 
 def test_a_label_is_never_read_as_markup(rows: pd.DataFrame) -> None:
