@@ -75,7 +75,8 @@ def make_pruner(module: nn.Module, inputs: tuple[Any, ...], plan: ChannelPlan, l
         "lamp": lambda: tp.importance.LAMPImportance(p=2),
         "random": lambda: tp.importance.RandomImportance(),
     }
-    ignored = [*output_layers(module, inputs), *kept_layers(module, plan.keep)]
+    recurrent = [each for each in module.modules() if isinstance(each, (nn.RNNBase, nn.RNNCellBase))]
+    ignored = [*output_layers(module, inputs), *kept_layers(module, plan.keep), *recurrent]
     heads = {projection: count for each in layers for projection, count in each.projections.items()}
     if not plan.heads:
         ignored.extend(heads)

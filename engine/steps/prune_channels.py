@@ -75,6 +75,9 @@ class PruneChannels(Step):
         changed = changes(before, structure_of(module))
         if self.ratio and not changed:
             context.warn(f"Nothing was pruned: no layer has {self.round_to} channels to spare.")
+        recurrent = [name for name, each in module.named_modules() if isinstance(each, torch.nn.RNNBase)]
+        if recurrent:
+            context.warn(f"{len(recurrent)} recurrent layers keep their width: {', '.join(recurrent[:3])}.")
         path = torch_module.save(context.folder, module, source.path, {"step": self.name, "changed": changed})
         forget_checkpoints(context)
         return source.derive(

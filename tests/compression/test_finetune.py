@@ -9,10 +9,11 @@ import torch
 
 from engine.data import prepared
 from engine.formats import torch_module
-from engine.training.loop import Trainer
+from engine.training.loop import Epoch, Trainer
 from engine.training.objective import Classification
 from engine.training.plan import Plan
 from engine.training.tensors import Tensors, tensors_of
+from engine.worker.protocol import read_events
 from tests.compression.conftest import Bench, accuracy
 
 
@@ -110,6 +111,25 @@ def test_going_on_after_an_interruption_gives_the_same_weights(
     assert whole.history == resumed.history
     for name, value in whole.module.state_dict().items():
         assert torch.equal(value, resumed.module.state_dict()[name])
+
+
+def test_cancelled_in_mid_training_goes_on_where_it_was(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    route = "finetune(epochs=3, learning_rate=0.01)"
+    whole = torch_module.load(bench.ok(route, store="whole").path).state_dict()
+    record = Trainer.record
+
+    def cancel_after_two(self: Trainer, point: Epoch) -> None:
+        record(self, point)
+        if point.epoch == 2:
+            (bench.place / "cancel").touch()
+
+    monkeypatch.setattr(Trainer, "record", cancel_after_two)
+    assert bench.fails(route)[0] == "Cancelled."
+    monkeypatch.undo()
+    (bench.place / "cancel").unlink()
+    resumed = torch_module.load(bench.ok(route).path).state_dict()
+    assert "Going on after an interruption" in [event.text for event in read_events(bench.place)]
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
 def test_early_stopping(bench: Bench, splits: tuple[Tensors, Tensors]) -> None:

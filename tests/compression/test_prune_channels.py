@@ -83,6 +83,28 @@ def test_unknown_layer_to_keep(bench: Bench) -> None:
     assert hint
 
 
+class Reader(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = torch.nn.Embedding(50, 32)
+        self.project = torch.nn.Linear(32, 32)
+        self.memory = torch.nn.LSTM(32, 64, batch_first=True)
+        self.hidden = torch.nn.Linear(64, 32)
+        self.scores = torch.nn.Linear(32, 5)
+
+    def forward(self, words: torch.Tensor) -> torch.Tensor:
+        states = self.memory(torch.relu(self.project(self.words(words))))[0]
+        scores: torch.Tensor = self.scores(torch.relu(self.hidden(states[:, -1])))
+        return scores
+
+
+def test_layers_around_recurrent_ones_shrink() -> None:
+    module = Reader().eval()
+    prune_channels(module, (torch.randint(0, 50, (2, 7)),), ChannelPlan(0.5))
+    assert (module.memory.hidden_size, module.project.out_features, module.hidden.out_features) == (64, 16, 16)
+    assert module(torch.randint(0, 50, (3, 7))).shape == (3, 5)
+
+
 @pytest.mark.parametrize(
     ("name", "shape", "heads"),
     [

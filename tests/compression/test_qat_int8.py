@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import pytest
+
 from engine.formats import exported_program
 from tests.compression.conftest import Bench, accuracy
 
 
+@pytest.mark.slow
 def test_trained_program_is_integer_and_right(bench: Bench) -> None:
     artifact = bench.ok("qat-int8(epochs=2)")
     program = exported_program.load(artifact.path)
