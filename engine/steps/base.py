@@ -82,8 +82,8 @@ class Context(Protocol):
         Training, validation and calibration never see the test split that accuracy is measured on.
         """
 
-    def has_dataset(self) -> bool:
-        """Whether the user chose a data set. Declare `dataset`."""
+    def has_dataset(self, split: str = "") -> bool:
+        """Whether the user chose a data set, and one with samples in `split` if that is given. Declare `dataset`."""
 
     def model(self, reference: str) -> Artifact:
         """Another model by its id (a teacher), as a torch-module. Declare `teacher`."""

@@ -46,7 +46,7 @@ class Mix(Step):
         make = trace_inside_script if self.reverse else script_inside_trace
         context.progress(0.1, "Looking for control flow")
         mixed = make(torch_module.load(source.path), context.spec, context.example())
-        data = context.dataset("calibration") if context.has_dataset() else None
+        data = context.dataset("calibration") if context.has_dataset("calibration") else None
         facts = examine(module, mixed.script, mixed.warnings, context, precision=source.precision, data=data)
         if "suspect_reason" in facts:
             context.warn(str(facts["suspect_reason"]))

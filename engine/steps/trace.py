@@ -46,7 +46,7 @@ class Trace(Step):
         module = torch_module.load(source.path)
         context.progress(0.1, "Tracing")
         traced, seen = trace(module, context.spec, context.example())
-        data = context.dataset("calibration") if context.has_dataset() else None
+        data = context.dataset("calibration") if context.has_dataset("calibration") else None
         facts = examine(module, traced, seen, context, precision=source.precision, data=data)
         if "suspect_reason" in facts:
             context.warn(str(facts["suspect_reason"]))

@@ -102,10 +102,12 @@ class BuildContext:
         samples: Any = load_prepared(self.job.prepared).split(split)
         return samples  # type: ignore[no-any-return]
 
-    def has_dataset(self) -> bool:
-        """Whether the user chose a data set. Declare `dataset`."""
+    def has_dataset(self, split: str = "") -> bool:
+        """Whether the user chose a data set, and one with samples in `split` if that is given. Declare `dataset`."""
         self.declared("dataset")
-        return bool(self.job.prepared)
+        if not self.job.prepared or not split:
+            return bool(self.job.prepared)
+        return len(load_prepared(self.job.prepared).splits.get(split, ())) > 0
 
     def model(self, reference: str) -> Artifact:
         self.declared("teacher")
