@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from html import escape
 
 import numpy as np
@@ -20,6 +20,7 @@ from engine.plots.theme import template
 
 SYMBOLS = {"fp32": "circle", "tf32": "circle", "fp16": "diamond", "bf16": "diamond", "int8": "square", "fp8": "square"}
 WIDTH, HEIGHT = 640.0, 440.0
+PLOT_HEIGHT = 320.0
 
 
 def tradeoff_chart(
@@ -146,7 +147,7 @@ def label_positions(rows: pd.DataFrame, important: set[str], *, log_x: bool, log
 
     The front and the baseline are placed first, and always get a name.
     """
-    place_x, place_y = scaled(rows["x"], log_x) * WIDTH, scaled(rows["y"], log_y) * HEIGHT
+    place_x, place_y = scaled(rows["x"], log_x) * WIDTH, scaled(rows["y"], log_y) * PLOT_HEIGHT
     taken = [(x - 8, y - 8, x + 8, y + 8) for x, y in zip(place_x, place_y, strict=True)]
     order = sorted(range(len(rows)), key=lambda each: rows.iloc[each]["variant"] not in important)
     positions: dict[str, str] = {}
@@ -158,14 +159,14 @@ def label_positions(rows: pd.DataFrame, important: set[str], *, log_x: bool, log
             "middle left": (x - 10 - width, y - 8, x - 10, y + 8),
             "top center": (x - width / 2, y + 9, x + width / 2, y + 25),
             "bottom center": (x - width / 2, y - 25, x + width / 2, y - 9),
+            "top right": (x + 6, y + 6, x + 6 + width, y + 22),
+            "bottom right": (x + 6, y - 22, x + 6 + width, y - 6),
+            "top left": (x - 6 - width, y + 6, x - 6, y + 22),
+            "bottom left": (x - 6 - width, y - 22, x - 6, y - 6),
         }
-        free = [
-            name
-            for name, box in boxes.items()
-            if box[0] > 0 and box[2] < WIDTH * 1.05 and not any(hit(box, t) for t in taken)
-        ]
-        name = free[0] if free else "top center"
-        if free or row["variant"] in important or row["baseline"]:
+        collisions = {name: crowding(box, taken) for name, box in boxes.items()}
+        name = min(collisions, key=collisions.__getitem__)
+        if not collisions[name] or row["variant"] in important or row["baseline"]:
             positions[row["variant"]] = name
             taken.append(boxes[name])
     return positions
@@ -178,6 +179,14 @@ def scaled(values: pd.Series, log: bool) -> pd.Series:
     return (shown - shown.min()) / span * 0.78 + 0.11 if span else shown * 0 + 0.5
 
 
-def hit(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    """Whether two boxes overlap."""
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+def crowding(box: tuple[float, ...], taken: Sequence[tuple[float, ...]]) -> float:
+    """How much stands in the way of a name: the area it would cover, and what lies outside the chart."""
+    outside = max(0.0, -box[0]) + max(0.0, box[2] - WIDTH * 1.05)
+    return outside * (box[3] - box[1]) + sum(overlap(box, each) for each in taken)
+
+
+def overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+    """The area that two boxes share."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return width * height if width > 0 and height > 0 else 0.0
