@@ -69,9 +69,11 @@ def package_folder(name: str) -> str:
 def record(model: str, options: argparse.Namespace) -> tuple[str, float, int]:
     """Run one comparison; returns the model, the seconds it took and the exit code."""
     arguments = [package_folder(each[1:]) if each.startswith("@") else each for each in MODELS[model]]
-    recipes = [part for recipe in MODULE_ON_GPU for part in ("--recipe", recipe)]
+    chosen = [each for each in MODULE_ON_GPU if not any(name in each for name in options.skip.split(",") if name)]
+    recipes = [part for recipe in chosen for part in ("--recipe", recipe)]
     command = [sys.executable, "-m", "engine.cli", "compare", *arguments, *recipes]
     command += ["--preset", options.preset, "--batch", options.batch, "--device", options.device]
+    command += ["--rounds", str(options.rounds)] if options.rounds else []
     command += ["--out", str(options.out / f"{model}.json.gz")]
     began = time.monotonic()
     try:
@@ -90,16 +92,17 @@ def table(path: Path) -> None:
             p50 = f"{resident['p50']:9.3f} ms" if resident else " " * 12
             error = (result["parity"] or {}).get("relative_l2")
             parity = f"{error:.1e}" if error is not None else "-"
-            print(
-                f"{variant['label'][:48]:48} b{result['batch_size']:<4} {result['status']:11} {p50} {parity:8} {result['reason'][:90]}"
-            )
+            told = f"{result['status']:11} {p50} {parity:8} {result['reason'][:90]}"
+            print(f"{variant['label'][:48]:48} b{result['batch_size']:<4} {told}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", default=",".join(MODELS), help="models, comma-separated")
+    parser.add_argument("--skip", default="", help="leave out recipes with these names in them, comma-separated")
     parser.add_argument("--preset", default="recorded")
+    parser.add_argument("--rounds", type=int, default=0, help="instead of the preset's")
     parser.add_argument("--batch", default="1,32")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--seconds", type=float, default=1800, help="time limit of one model")

@@ -102,7 +102,7 @@ def command(path: Path, cuda: bool) -> list[str]:
         libraries = ["-Wl,--no-as-needed", "-ltorch_cuda", *libraries]
     return [
         cpp_compiler() or "g++",
-        *("-std=c++20", "-O2"),
+        *("-std=c++20", "-O1"),
         *(f"-I{torch / 'include'}", f"-I{torch / 'include/torch/csrc/api/include'}"),
         *("-o", str(path), str(HERE / "main.cpp")),
         *(f"-L{torch / 'lib'}", f"-Wl,-rpath,{torch / 'lib'}", "-Wl,--allow-shlib-undefined"),

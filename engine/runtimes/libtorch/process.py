@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,6 @@ import numpy as np
 
 from engine.errors import BadInput, OptibenchError, OutOfMemory, PhaseFailed, Unsupported
 from engine.runtimes.base import Session, Site
-from engine.runtimes.cuda_libraries import folders
 from engine.runtimes.inputs import bfloat16_bits, checked, from_bfloat16_bits
 from engine.spec import ModelSpec
 
@@ -31,11 +29,7 @@ class LibTorchSession(Session):
         super().__init__()
         self.spec = spec
         self.batch_size = batch_size
-        environment = dict(os.environ)
-        if site.device != "cpu":
-            known = [environment.get("LD_LIBRARY_PATH", ""), *(str(each) for each in folders())]
-            environment["LD_LIBRARY_PATH"] = ":".join(each for each in known if each)
-        self.process = subprocess.Popen([str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+        self.process = subprocess.Popen([str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:
             seconds = self.ask("load", *load)
         except OptibenchError:
