@@ -153,7 +153,11 @@ def check_forward(module: nn.Module, inputs: tuple[Any, ...], shapes: list[tuple
         with torch.no_grad():
             found = [tuple(each.shape) for each in flatten(module(*inputs))]
     except (RuntimeError, ValueError, IndexError) as error:
-        raise Unsupported(f"The model's code fixes a size that pruning changes: {first_line(error)}", ADVICE) from error
+        raise Unsupported(
+            f"The model's code fixes a size that pruning changes: {first_line(error)}",
+            "Keep the layers around it. Graphs (ONNX, exported programs) fix their reshapes: "
+            "for those upload weights with an architecture.",
+        ) from error
     if found != shapes:
         raise Unsupported(
             f"Pruning would change the outputs from {shapes} to {found}.", "Keep the layers that give them."
