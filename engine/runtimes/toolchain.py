@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
+import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -13,10 +16,34 @@ INSTALL = "sudo apt-get install g++ python3-dev"
 
 
 def cpp_compiler() -> str | None:
-    """The path of the C++ compiler, `$CXX` first."""
-    return next(
-        (path for name in (os.environ.get("CXX"), "g++", "clang++") if name and (path := shutil.which(name))), None
-    )
+    """The path of the C++ compiler, `$CXX` first; one that has the shared standard library is preferred.
+
+    PyTorch loads the shared one. A program or kernel with a second, static copy in it crashes in
+    whatever both of them use: locales, streams, regular expressions.
+    """
+    names = (os.environ.get("CXX"), "g++", "clang++")
+    found = [path for name in names if name and (path := shutil.which(name))]
+    return next((each for each in found if has_shared_library(each)), found[0] if found else None)
+
+
+@functools.cache
+def has_shared_library(compiler: str) -> bool:
+    """Whether a compiler links the C++ standard library as a shared one."""
+    if sys.platform != "linux":
+        return True
+    ask = [compiler, "-print-file-name=libstdc++.so"]
+    try:
+        answer = subprocess.run(ask, capture_output=True, text=True, check=False, timeout=10).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return Path(answer).is_absolute() and Path(answer).exists()
+
+
+def settle() -> None:
+    """Let PyTorch's own compilers use what `cpp_compiler` chose; call it before they are imported."""
+    chosen = cpp_compiler()
+    if chosen and os.environ.get("CXX"):
+        os.environ["CXX"] = chosen
 
 
 def c_compiler() -> str | None:

@@ -12,7 +12,7 @@ from engine.errors import MissingDependency, OptibenchError, Unsupported
 from engine.plugin import option
 from engine.runtimes.base import Runtime, Session, Site
 from engine.runtimes.eager import load_module, lowered
-from engine.runtimes.toolchain import missing_compiler
+from engine.runtimes.toolchain import missing_compiler, settle
 from engine.runtimes.torch_errors import first_line, translate
 from engine.runtimes.torch_session import Call, TorchSession, set_up
 from engine.spec import ModelSpec
@@ -61,6 +61,7 @@ class TorchCompile(Runtime):
         return lowered(artifact_precision, device, self.tf32)
 
     def open(self, artifact: Artifact, spec: ModelSpec, site: Site) -> Session:
+        settle()
         restore_environment = use_cache(site)
         restore_torch = set_up(site, tf32=self.tf32)
 

@@ -8,7 +8,7 @@ from typing import Any
 from engine.artifact import Artifact
 from engine.errors import MissingDependency, StepFailed
 from engine.plugin import option
-from engine.runtimes.toolchain import missing_compiler
+from engine.runtimes.toolchain import missing_compiler, settle
 from engine.spec import ModelSpec
 from engine.steps.base import Context, Step
 
@@ -46,6 +46,7 @@ class AotCompile(Step):
         return super().check(spec, device)
 
     def apply(self, source: Artifact, context: Context) -> Artifact:
+        settle()
         import torch
         import torch._inductor
 

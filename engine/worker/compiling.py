@@ -50,7 +50,8 @@ def fill_cache(build: Build, artifact: Artifact, details: dict[str, Any]) -> Non
 def compile_all(build: Build, runtime: Runtime, artifact: Artifact, folder: Path, details: dict[str, Any]) -> None:
     """Compile for every batch size that is not yet in the cache."""
     job = build.job
-    batch_sizes = (job.batch_size,) if job.batch_size is not None else job.workload.batch_sizes
+    alone = job.compile_for or job.batch_size
+    batch_sizes = (alone,) if alone is not None else job.workload.batch_sizes
     known = read_seconds(folder)
     fresh = [each for each in batch_sizes if str(each) not in known]
     failures: list[Exception] = []

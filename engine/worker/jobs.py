@@ -82,7 +82,8 @@ class BuildJob:
     """Carry out a route, taking from the artifact store what is already there.
 
     `batch_size` is None for a dynamic build. `teachers` maps model ids to artifact folders. With
-    `runtime`, a runtime that compiles fills its cache as the last step. Value: BuildResult.
+    `runtime`, a runtime that compiles fills its cache as the last step: for `compile_for`, or for
+    every batch size where that is None. Value: BuildResult.
     """
 
     phase: ClassVar[str] = "build"
@@ -93,6 +94,7 @@ class BuildJob:
     workload: Workload
     store: str
     batch_size: int | None = None
+    compile_for: int | None = None
     runtime: Use | None = None
     prepared: str = ""
     teachers: dict[str, str] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sysconfig
 from pathlib import Path
 
@@ -35,3 +36,17 @@ def test_what_runs_packages_needs_no_compiler(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("PATH", str(tmp_path))
     for name in ("eager", "torchscript", "aoti", "onnxruntime"):
         assert all_runtimes()[name].missing() is None
+
+
+def test_a_compiler_with_a_static_standard_library_alone_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "g++"
+    other.write_text("#!/bin/sh\necho libstdc++.so\n")
+    other.chmod(0o755)
+    monkeypatch.setenv("CXX", str(other))
+    chosen = toolchain.cpp_compiler()
+    assert not toolchain.has_shared_library(str(other))
+    assert chosen not in (None, str(other))
+    toolchain.settle()
+    assert os.environ["CXX"] == chosen
