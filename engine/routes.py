@@ -118,7 +118,8 @@ def no_route(recipe: Recipe, runtime: Runtime, furthest: tuple[str, int], refusa
         takes = sorted({each for step in steps_named(wanted) for each in step.formats})
         link = f"{wanted} takes {' or '.join(takes) or 'no format here'}, and nothing leads there from {format}"
     else:
-        link = f"{runtime.title or runtime.name} opens {' or '.join(runtime.formats)}, and nothing leads there from {format}"
+        opens = " or ".join(runtime.formats)
+        link = f"{runtime.title or runtime.name} opens {opens}, and nothing leads there from {format}"
     unique = list(dict.fromkeys(refusals))
     return Unsupported(f"{link}.", " ".join(unique[:3]))
 
