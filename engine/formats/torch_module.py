@@ -2,6 +2,7 @@
 
     model.json            {"architecture", "arguments", "applied": [records], "shared": {alias: name}}
     weights.safetensors   plain tensors
+    weights.obdc          in its place: the same tensors, pruned, shared and entropy-coded (engine/coding)
     extra.pt              tensors safetensors can't hold (packed or quantized), when there are any
 
 Made by our own workers only; what users upload as weights becomes such a folder.
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 MODEL, WEIGHTS, EXTRA = "model.json", "weights.safetensors", "extra.pt"
+COMPRESSED = "weights.obdc"
 PROGRAM, GRAPH = "@exported-program", "@onnx"
 CARRIED = ("program.pt2", "graph.onnx", "graph.onnx.data")
 
@@ -100,9 +102,8 @@ def replay(module: nn.Module, record: Mapping[str, Any]) -> nn.Module:
 def load_weights(module: nn.Module, folder: Path, shared: Mapping[str, str]) -> None:
     """Load stored tensors into a module of the same structure, keeping the stored precision."""
     import torch
-    from safetensors.torch import load_file
 
-    plain = load_file(str(folder / WEIGHTS))
+    plain = stored_tensors(folder)
     plain.update({alias: plain[name] for alias, name in shared.items()})
     extra: dict[str, Any] = {}
     if (folder / EXTRA).exists():
@@ -120,6 +121,19 @@ def load_weights(module: nn.Module, folder: Path, shared: Mapping[str, str]) -> 
             f"The stored weights do not fit the module: missing {missing[:3]}, unexpected {fit.unexpected_keys[:3]}.",
             "Build the module again.",
         )
+
+
+def stored_tensors(folder: Path) -> dict[str, Tensor]:
+    """The plain tensors by name, decoded where they are stored compressed; raises BadInput on damage."""
+    import torch
+    from safetensors.torch import load_file
+
+    if not (folder / COMPRESSED).exists():
+        return load_file(str(folder / WEIGHTS))
+    from engine.coding import container
+
+    values = container.read(folder / COMPRESSED).values()
+    return {name: torch.from_numpy(each) for name, each in values.items()}
 
 
 def adopt_precision(module: nn.Module, state: Mapping[str, Tensor]) -> None:

@@ -34,7 +34,7 @@ def count(artifact: Artifact) -> WeightBytes | None:
 
 
 def of_module(path: Path) -> WeightBytes:
-    """The tensors of every safetensors file in a module's folder, read without PyTorch.
+    """The tensors of every safetensors file in a module's folder, read without PyTorch; coded files as they are.
 
     A file is an 8-byte length, a JSON header with dtype, shape and place of each tensor, and the bytes
     (https://huggingface.co/docs/safetensors). Zero is all bits zero but the sign, in every dtype.
@@ -57,7 +57,8 @@ def of_module(path: Path) -> WeightBytes:
                 elements[:, -1] &= 0x7F
             total += end - begin
             nonzero += int(np.count_nonzero(elements.any(axis=1))) * width
-    return WeightBytes(total, nonzero)
+    coded = sum(each.stat().st_size for each in path.rglob("*.obdc"))
+    return WeightBytes(total + coded, nonzero + coded)
 
 
 def of_script(path: Path) -> WeightBytes:
