@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
 
 from engine.coding.learning import Cancelled
-from engine.coding.pipeline import Compressed, Settings, compress
+from engine.coding.pipeline import Compressed
 from engine.coding.student import compressible
 from engine.errors import PhaseFailed, StepFailed, Unsupported
 from engine.steps.base import Context
@@ -17,24 +18,25 @@ from engine.training.modes import require_full_precision
 from engine.training.tensors import scores_index
 
 
-def carry_out(module: nn.Module, settings: Settings, context: Context, what: str) -> Compressed:
-    """Compress a module with the context's data.
+def carry_out(
+    module: nn.Module, method: Callable[..., Compressed], keep: str, context: Context, what: str
+) -> Compressed:
+    """Compress a module with the context's data by a method such as `pipeline.compress` with its settings.
 
     Raises BadInput without a labelled data set, Unsupported when nothing can be compressed, StepFailed when
     training fails, PhaseFailed when it was cancelled.
     """
     data = labelled_data(context, what)
     require_full_precision(module, what)
-    if not compressible(module, settings.keep):
+    if not compressible(module, keep):
         raise Unsupported("The model has no linear or convolutional layer to compress.", "Try half precision.")
     narrow = [name for name, each in module.state_dict().items() if unstorable(each)]
     if narrow:
         raise Unsupported(f"{what} can't store {narrow[0]}.", "Put it before quantization or a change of precision.")
     try:
-        made = compress(
+        made = method(
             module,
             data,
-            settings,
             index=scores_index(context.spec),
             device=context.device,
             seed=context.seed,

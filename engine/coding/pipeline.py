@@ -65,11 +65,12 @@ PAPER = Settings(
 
 @dataclass
 class Compressed:
-    """The compressed network: what goes into the file, and how training went."""
+    """The compressed network: what goes into the file, how training went, and settings found by a search."""
 
     contents: Contents
     curve: list[dict[str, Any]]
     warnings: list[str] = field(default_factory=list)
+    found: dict[str, Any] = field(default_factory=dict)
 
 
 def compress(

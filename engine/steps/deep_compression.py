@@ -48,15 +48,18 @@ class DeepCompression(Step):
     keep: str = option("", "Layers to leave alone, separated by commas", kind="layers")
 
     def apply(self, source: Artifact, context: Context) -> Artifact:
+        from functools import partial
+
         import torch
 
         from engine.coding.compression import carry_out
+        from engine.coding.pipeline import compress
         from engine.formats import torch_module
         from engine.pruning.layers import left_alone
 
         module = torch_module.load(source.path)
         torch.set_num_threads(context.threads)
-        compressed = carry_out(module, self.settings(), context, self.title)
+        compressed = carry_out(module, partial(compress, settings=self.settings()), self.keep, context, self.title)
         path, report = store(module, compressed, self.coding, source, context)
         training = [*source.details.get("training", []), compressed.curve]
         return source.derive(
