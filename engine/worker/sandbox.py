@@ -99,9 +99,18 @@ def installation() -> list[Path]:
 
 
 def visible(paths: Iterable[Path]) -> list[Path]:
-    """Those paths that the private /tmp would hide."""
-    found = dict.fromkeys(each.absolute() for each in paths if each.exists())
-    return sorted(each for each in found if each.is_relative_to(PRIVATE) and each != PRIVATE)
+    """Those paths, and what they are links to, that the private /tmp would hide.
+
+    What lies in another one of them comes along with it; a link there could not be bound again.
+    """
+    existing = [each for each in paths if each.exists()]
+    hidden = {
+        each
+        for path in existing
+        for each in (path.absolute(), path.resolve())
+        if each.is_relative_to(PRIVATE) and each != PRIVATE
+    }
+    return sorted(each for each in hidden if not hidden.intersection(each.parents))
 
 
 def mentioned(job: Any) -> tuple[list[Path], list[Path]]:

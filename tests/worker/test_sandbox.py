@@ -89,3 +89,13 @@ def test_a_job_names_what_its_worker_may_write_and_read(tmp_path: Path) -> None:
     outputs, inputs = sandbox.mentioned(InspectJob(path="/tmp/model.onnx", folder="/tmp/artifact"))
     assert outputs == [Path("/tmp/artifact")]
     assert Path("/tmp/model.onnx") in inputs
+
+
+def test_a_link_inside_a_bound_folder_is_not_bound_again(tmp_path: Path) -> None:
+    environment, elsewhere = tmp_path / "venv" / "bin", tmp_path / "pythons"
+    environment.mkdir(parents=True)
+    elsewhere.mkdir()
+    (elsewhere / "python3").touch()
+    (environment / "python").symlink_to(elsewhere / "python3")
+    bound = sandbox.visible([environment.parent, environment / "python"])
+    assert bound == [elsewhere / "python3", environment.parent]
