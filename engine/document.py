@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import BadInput
-from engine.spec import Accuracy, ModelSpec, Parity, Sizes, Status, Throughput, Workload, from_json, to_json
+from engine.measurement import Accuracy, Parity, Sizes, Throughput
+from engine.spec import ModelSpec, Status, Workload, from_json, to_json
 
 SCHEMA = "optibench/1"
 GZIP = b"\x1f\x8b"

@@ -8,8 +8,8 @@ import pandas as pd
 
 from engine.analysis import numbers
 from engine.document import ComparisonDocument, LatencySummary, Result, Speedup, VariantDocument
+from engine.measurement import Parity
 from engine.metrics import LATENCIES, METRICS
-from engine.spec import Parity
 
 
 def results(document: ComparisonDocument, latency: str = "resident") -> pd.DataFrame:

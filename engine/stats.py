@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine.document import Interval, LatencySummary, Speedup
-from engine.spec import Latency
+from engine.measurement import Latency
 
 RESAMPLES = 2000
 KEPT_SAMPLES = 2000

@@ -9,17 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from engine.document import SCHEMA, ComparisonDocument, Interval, LatencySummary, Result, Speedup, VariantDocument
-from engine.spec import (
-    Accuracy,
-    ModelSpec,
-    Parity,
-    Preprocessing,
-    Sizes,
-    Status,
-    TensorSpec,
-    Throughput,
-    Workload,
-)
+from engine.measurement import Accuracy, Parity, Sizes, Throughput
+from engine.spec import ModelSpec, Preprocessing, Status, TensorSpec, Workload
 
 MODEL = ModelSpec(
     name="resnet50",

@@ -35,6 +35,7 @@ class Sharing:
     codebooks: dict[str, nn.Parameter] = field(default_factory=dict)
     numbers: dict[str, torch.Tensor] = field(default_factory=dict)
     frozen: dict[str, torch.Tensor] = field(default_factory=dict)
+    held: dict[str, tuple[tuple[torch.Tensor, ...], torch.Tensor]] = field(default_factory=dict)
 
     def groups(self) -> dict[str, list[str]]:
         """The parameters of each codebook."""
@@ -57,6 +58,7 @@ class Sharing:
             for name in names:
                 self.numbers[name] = torch.zeros_like(student.masks[name], dtype=torch.long)
                 self.frozen[name] = torch.zeros_like(student.masks[name])
+                self.remember(name)
         self.optimizer = torch.optim.Adam(list(self.codebooks.values()), lr=1e-3)
 
     @torch.no_grad()
@@ -78,16 +80,21 @@ class Sharing:
                 values = parameter[chosen].cpu().numpy()
                 self.numbers[name][chosen] = torch.from_numpy(nearest(values, centroids) + 1).to(parameter.device)
                 self.frozen[name] |= chosen
+                self.remember(name)
         self.hold()
+
+    def remember(self, name: str) -> None:
+        """Keep where a parameter's held weights are, and their centroids: looking for them is slow."""
+        places = torch.nonzero(self.frozen[name], as_tuple=True)
+        self.held[name] = (places, self.numbers[name][places] - 1)
 
     @torch.no_grad()
     def hold(self) -> None:
-        """Set every held weight to its centroid, and every pruned one to zero."""
+        """Set every held weight to its centroid."""
         for group, names in self.groups().items():
-            padded = torch.cat([self.codebooks[group].new_zeros(1), self.codebooks[group].detach()])
             for name in names:
-                parameter = self.learning.student.module.get_parameter(name)
-                parameter.copy_(torch.where(self.frozen[name], padded[self.numbers[name]], parameter))
+                places, held = self.held[name]
+                self.learning.student.module.get_parameter(name)[places] = self.codebooks[group].detach()[held]
 
     def share(self, epochs: int, rate: float, part: tuple[float, float], *, start: float = 0.3) -> None:
         """Make codebooks and hold a growing fraction of the weights on them, from `start` to all at 85 %."""
@@ -137,12 +144,12 @@ class Sharing:
         """Give each centroid the sum of the gradients of the weights that it stands for."""
         for group, names in self.groups().items():
             book = self.codebooks[group]
-            total = book.new_zeros(len(book) + 1)
+            book.grad = torch.zeros_like(book)
             for name in names:
                 gradient = self.learning.student.module.get_parameter(name).grad
+                places, held = self.held[name]
                 if gradient is not None:
-                    total.index_add_(0, self.numbers[name].reshape(-1), gradient.reshape(-1))
-            book.grad = total[1:].clone()
+                    book.grad.index_add_(0, held, gradient[places])
 
     @torch.no_grad()
     def round(self) -> None:

@@ -12,8 +12,9 @@ from engine.errors import BadInput
 from engine.measure.inputs import data_call
 from engine.measure.scores import classes, rows, scores_index, top1
 from engine.measure.sequence import call_size
+from engine.measurement import Accuracy
 from engine.runtimes.base import Session
-from engine.spec import Accuracy, ModelSpec
+from engine.spec import ModelSpec
 from engine.stats import encode_flags, wilson
 
 BUDGET_S = 60.0

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Any
 
+from engine.measurement import Latency
 from engine.runtimes.base import Session
-from engine.spec import Latency
 from engine.stats import thin
 
 STABLE_WINDOW = 10

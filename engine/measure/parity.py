@@ -14,7 +14,7 @@ from typing import Literal
 from engine.measure.outputs import Comparison, compare_output, joined
 from engine.measure.scores import agreement, near_ties
 from engine.measure.sequence import Outputs
-from engine.spec import Parity
+from engine.measurement import Parity
 
 RELATIVE_L2 = {
     "fp32": 1e-4, "tf32": 5e-3, "fp16": 2e-2, "bf16": 2e-2, "int8": 1e-1, "fp8": 1e-1, "int4": 2e-1,

@@ -7,8 +7,9 @@ from time import perf_counter
 
 from engine.errors import PhaseFailed
 from engine.measure.clock import timed_by_session, without_collector
+from engine.measurement import Throughput
 from engine.runtimes.base import Session
-from engine.spec import Status, Throughput
+from engine.spec import Status
 
 SMALLEST_GAIN = 0.05
 QUEUED_S = 0.1

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from engine.spec import BuildResult, Measurement, from_json
+from engine.measurement import BuildResult, Measurement
+from engine.spec import from_json
 from engine.store.queue import Taken
 from engine.store.rows import PhaseRow
 from engine.worker.protocol import Outcome, read_events

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from engine.errors import BadInput
 from engine.measure.cores import thread_environment, threads_for
+from engine.measurement import BuildResult
 from engine.schedule.plan import OPENING, compiles, shared
-from engine.spec import BuildResult, Use, Workload
+from engine.spec import Use, Workload
 from engine.steps import step_for
 from engine.store.rows import DYNAMIC, ComparisonState, PhaseRow, VariantRow
 from engine.store.store import Store

@@ -27,8 +27,9 @@ from typing import Any
 import filelock
 
 from engine.artifact import MANIFEST, Artifact, read_manifest, write_manifest
+from engine.measurement import Sizes
 from engine.plugin import Plugin
-from engine.spec import Sizes, from_json, to_json
+from engine.spec import from_json, to_json
 
 PAYLOAD, SIZES = "payload", "sizes.json"
 CHUNK = 1 << 20

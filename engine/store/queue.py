@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from engine.spec import BuildResult, Measurement
+from engine.measurement import BuildResult, Measurement
 from engine.store import comparisons, phase_rows, phases, results, schema
 from engine.store.phases import Wanted
 from engine.store.rows import PhaseRow, VariantRow

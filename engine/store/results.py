@@ -10,7 +10,8 @@ from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session, defer
 
 from engine.errors import BadInput
-from engine.spec import BuildResult, Measurement, Status, Variant, from_json, to_json
+from engine.measurement import BuildResult, Measurement
+from engine.spec import Status, Variant, from_json, to_json
 from engine.store import schema
 from engine.store.comparison_rows import comparison_row, variants
 from engine.store.comparisons import find

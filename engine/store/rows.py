@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from engine.spec import BuildResult, Measurement, ModelSpec, Status, Variant, Workload
+from engine.measurement import BuildResult, Measurement
+from engine.spec import ModelSpec, Status, Variant, Workload
 
 State = Literal["queued", "running", "finished", "cancelled"]
 Kind = Literal["prepare", "reference", "build", "measure", "profile"]

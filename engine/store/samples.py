@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.spec import Latency, Measurement
+from engine.measurement import Latency, Measurement
 from engine.stats import pack, unpack
 
 

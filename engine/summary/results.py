@@ -9,8 +9,9 @@ from typing import Any
 
 from engine.document import LatencySummary, Result
 from engine.errors import BadOption
+from engine.measurement import BuildResult, Latency, Measurement
 from engine.runtimes import all_runtimes
-from engine.spec import BuildResult, Latency, Measurement, Status
+from engine.spec import Status
 from engine.stats import summarize
 from engine.store.rows import DYNAMIC, ComparisonRow, ComparisonState, MeasurementRow, PhaseRow, VariantRow
 from engine.summary.memory import figures

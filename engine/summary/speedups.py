@@ -12,7 +12,7 @@ from engine import stats
 from engine.analysis.diagnosis import diagnose
 from engine.document import Interval, Result, Speedup, VariantDocument
 from engine.formats import all_formats
-from engine.spec import Accuracy, Latency
+from engine.measurement import Accuracy, Latency
 from engine.steps import steps_named
 from engine.store.rows import ComparisonRow
 from engine.summary.judging import judged

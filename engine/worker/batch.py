@@ -12,8 +12,8 @@ from engine.measure.opening import closing
 from engine.measure.plain import plain
 from engine.measure.power import PowerMeter
 from engine.measure.sequence import Feeds, call_size
+from engine.measurement import Latency, Measurement, Throughput
 from engine.runtimes.base import Session
-from engine.spec import Latency, Measurement, Throughput
 from engine.worker import verifying
 from engine.worker.bench import Bench
 

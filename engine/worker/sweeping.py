@@ -8,7 +8,8 @@ from engine.artifact import Artifact
 from engine.measure import clock, memory, throughput
 from engine.measure.inputs import verification_calls
 from engine.measure.opening import closing
-from engine.spec import Status, Throughput
+from engine.measurement import Throughput
+from engine.spec import Status
 from engine.worker.bench import Bench
 
 SECONDS = 0.2

@@ -13,8 +13,9 @@ from engine.measure import accuracy, reference_file
 from engine.measure.parity import Standard, compare
 from engine.measure.scores import scores_index
 from engine.measure.sequence import drive, output_names
+from engine.measurement import Accuracy, Parity
 from engine.runtimes.base import Session
-from engine.spec import Accuracy, ModelSpec, Parity
+from engine.spec import ModelSpec
 from engine.worker.jobs import MeasureJob
 
 

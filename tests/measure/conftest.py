@@ -13,7 +13,8 @@ import pytest
 
 from engine.data import prepared
 from engine.measure import clock
-from engine.spec import Measurement, Use, Workload, from_json
+from engine.measurement import Measurement
+from engine.spec import Use, Workload, from_json
 from engine.worker.jobs import MeasureJob, ReferenceJob
 from engine.worker.phases import measure, reference
 from engine.worker.protocol import Reporter, read_events

@@ -12,7 +12,7 @@ import pytest
 from engine import stats
 from engine.data import prepared
 from engine.measure import accuracy, reference_file
-from engine.spec import Measurement
+from engine.measurement import Measurement
 from tests.measure import models
 from tests.measure.sessions import Sleeper
 

@@ -13,7 +13,8 @@ from engine.errors import OutOfMemory, PhaseFailed
 from engine.measure import clock, throughput
 from engine.measure.imports import import_clock
 from engine.measure.plain import plain
-from engine.spec import Status, Throughput
+from engine.measurement import Throughput
+from engine.spec import Status
 from tests.measure.sessions import OwnClock, Sleeper
 
 

@@ -10,7 +10,7 @@ import pytest
 from engine.measure import differences
 from engine.measure.parity import Standard, compare
 from engine.measure.sequence import Outputs
-from engine.spec import Parity
+from engine.measurement import Parity
 
 LOGITS = np.random.default_rng(0).standard_normal((32, 10)).astype(np.float32)
 

@@ -13,8 +13,9 @@ from engine.errors import OutOfMemory, PhaseFailed, Unsupported
 from engine.measure import reference_file
 from engine.measure.opening import closing
 from engine.measure.sequence import call_size
+from engine.measurement import Measurement
 from engine.runtimes.ort_session import OrtSession
-from engine.spec import Measurement, ModelSpec, Use
+from engine.spec import ModelSpec, Use
 from engine.worker.jobs import MeasureJob
 from engine.worker.phases import measure
 from engine.worker.protocol import CANCEL, Reporter

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine import stats
-from engine.spec import Latency
+from engine.measurement import Latency
 
 
 def normal(median: float, count: int, seed: int, scale: float = 0.02) -> np.ndarray:

@@ -17,7 +17,8 @@ import torch
 
 from engine.artifact import Artifact, write_manifest
 from engine.errors import BadInput
-from engine.spec import Measurement, ModelSpec, TensorSpec, Use, from_json
+from engine.measurement import Measurement
+from engine.spec import ModelSpec, TensorSpec, Use, from_json
 from engine.worker.jobs import MeasureJob, ProbeJob, ReferenceJob
 from engine.worker.launch import launch
 from engine.worker.protocol import Event, write_job

@@ -10,7 +10,7 @@ import pytest
 from engine.analysis.diagnosis import diagnose
 from engine.analysis.roofline import Work, roof
 from engine.document import LatencySummary, Result, VariantDocument
-from engine.spec import Parity, Sizes
+from engine.measurement import Parity, Sizes
 
 GPU: dict[str, Any] = {"device": "cuda:0", "gpu": {"name": "H100", "processes": 0}}
 CPU = {"device": "cpu"}

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.measurement import BuildResult, Latency, Measurement
 from engine.recipes import parse
 from engine.routes import plan
 from engine.schedule.plan import wanted
 from engine.schedule.taking import take
-from engine.spec import BuildResult, Latency, Measurement, ModelSpec, TensorSpec, Variant, Workload, to_json
+from engine.spec import ModelSpec, TensorSpec, Variant, Workload, to_json
 from engine.store import Store
 from engine.store.queue import Queue
 from engine.store.rows import PhaseRow

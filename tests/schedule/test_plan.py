@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from engine.measurement import BuildResult
 from engine.schedule import plan as planning
 from engine.schedule.plan import alongside, wanted
-from engine.spec import BuildResult, Workload, to_json
+from engine.spec import Workload, to_json
 from engine.store import Store
 from engine.store.rows import PhaseRow
 from engine.worker.protocol import Outcome

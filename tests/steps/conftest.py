@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from engine.artifact import Artifact, read_manifest
-from engine.spec import BuildResult, ModelSpec, TensorSpec
+from engine.measurement import BuildResult
+from engine.spec import ModelSpec, TensorSpec
 from tests.steps.models import build_route, module_upload
 
 DIGITS = ModelSpec(

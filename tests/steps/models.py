@@ -14,8 +14,9 @@ import numpy as np
 from engine.artifact import Artifact, read_manifest, write_manifest
 from engine.conversion.differences import relative_l2
 from engine.feeds import random_feeds
+from engine.measurement import BuildResult
 from engine.recipes import parse_use, split
-from engine.spec import BuildResult, ModelSpec, TensorSpec, Workload, from_json
+from engine.spec import ModelSpec, TensorSpec, Workload, from_json
 from engine.steps import step_for
 from engine.worker.jobs import BuildJob
 from engine.worker.phases import build

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.document import Interval, Result
-from engine.spec import Accuracy, Parity
+from engine.measurement import Accuracy, Parity
 from engine.summary.judging import judged
 
 LOSSY = Parity(None, relative_l2=0.8, judged_by="accuracy")

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from engine.document import Result
-from engine.spec import Accuracy, BuildResult, Measurement, Recipe, Sizes, Use, Variant, Workload, to_json
+from engine.measurement import Accuracy, BuildResult, Measurement, Sizes
+from engine.spec import Recipe, Use, Variant, Workload, to_json
 from engine.stats import encode_flags
 from engine.store import PhaseRow, Store
 from engine.summary import covered

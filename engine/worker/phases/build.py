@@ -18,7 +18,8 @@ import filelock
 
 from engine.artifact import Artifact, read_manifest
 from engine.errors import OptibenchError, OutOfMemory, StepFailed
-from engine.spec import BuildResult, ModelSpec, Status, Use, to_json
+from engine.measurement import BuildResult
+from engine.spec import ModelSpec, Status, Use, to_json
 from engine.steps import step_for
 from engine.steps.base import Step
 from engine.store.artifacts import PAYLOAD, ArtifactStore, content_digest, key_of

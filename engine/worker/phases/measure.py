@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from engine.errors import OptibenchError, PhaseFailed
-from engine.spec import Measurement, Status, to_json
+from engine.measurement import Measurement
+from engine.spec import Status, to_json
 from engine.worker.__main__ import explain
 from engine.worker.batch import failed, measure_batch
 from engine.worker.bench import Bench, set_up
