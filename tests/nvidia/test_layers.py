@@ -41,6 +41,13 @@ def test_fusion_counts_before_and_after() -> None:
     assert precisions(parse((HERE / "inspector_10.json").read_text())) == {"fp16": 2, "int8": 1}
 
 
+def test_an_engine_built_on_an_h100_names_what_it_fused() -> None:
+    layers = parse((HERE / "inspector_rtx_1_4.json").read_text())  # TensorRT for RTX 1.4, the digits sample
+    found = fusion(layers)
+    assert (found.before, found.after) == (12, 9)
+    assert found.groups[0].origin == ("/features/features.0/Conv", "/features/features.2/Relu")
+
+
 def test_inductor_kernels_tell_what_they_fused() -> None:
     assert inductor_origin("triton_poi_fused_add_relu_3") == ("add", "relu")
     assert inductor_origin("triton_per_fused__softmax_mul_0") == ("_softmax", "mul")
