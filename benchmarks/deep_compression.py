@@ -88,13 +88,16 @@ class Case:
 
 CASES = {
     ("lenet-300-100", "better"): Case(
-        "lenet-300-100", 30, "adaptive", Settings(amount=0.976, prune_epochs=110, share_epochs=40, tune_epochs=12)
+        "lenet-300-100",
+        30,
+        "adaptive",
+        Settings(amount=0.9772, levels=12, prune_epochs=120, share_epochs=30, tune_epochs=12),
     ),
     ("lenet-5", "better"): Case(
         "lenet-5",
         8,
         "adaptive",
-        Settings(amount=0.9868, conv_levels=12, prune_epochs=15, share_epochs=8, tune_epochs=3),
+        Settings(amount=0.9867, conv_levels=12, prune_epochs=18, share_epochs=8, tune_epochs=3),
     ),
     ("lenet-300-100", "paper"): Case(
         "lenet-300-100", 30, "huffman", replace(PAPER, prune_epochs=30, share_epochs=0, tune_epochs=10)

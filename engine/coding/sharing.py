@@ -1,8 +1,8 @@
 """Bring pruned weights onto the centroids of codebooks, a part at a time, then train the centroids alone.
 
-Incremental quantization (Zhou et al. 2017, https://arxiv.org/abs/1702.03044): the largest weights are put
-onto their centroids and move with them alone, while the others go on learning and make up for the error. Trained
-centroids: Han et al. 2015, section 3.3; `start=1` is their way, all weights at once.
+Incremental quantization (Zhou et al. 2017, https://arxiv.org/abs/1702.03044): weights are put onto their
+centroids, the closest first, and move with them alone, while the others go on learning and make up for the
+error. Trained centroids: Han et al. 2015, section 3.3; `start=1` is their way, all weights at once.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Sharing:
 
     @torch.no_grad()
     def freeze(self, fraction: float) -> None:
-        """Put the largest weights onto their centroids until `fraction` of each codebook's weights are held."""
+        """Hold the weights closest to their centroids until `fraction` of each codebook's weights are."""
         student = self.learning.student
         for group, names in self.groups().items():
             centroids = self.codebooks[group].detach().cpu().numpy()
@@ -72,14 +72,16 @@ class Sharing:
             count = math.ceil(fraction * total) - sum(int(self.frozen[name].sum()) for name in names)
             if count <= 0 or not len(centroids):
                 continue
-            sizes = torch.cat([student.module.get_parameter(name)[free[name]].abs() for name in names])
-            limit = sizes.topk(min(count, len(sizes))).values[-1]
+            values = {name: student.module.get_parameter(name)[free[name]].cpu().numpy() for name in names}
+            owners = {name: nearest(each, centroids) for name, each in values.items()}
+            errors = {name: np.abs(centroids[owners[name]] - each) for name, each in values.items()}
+            every = np.concatenate(list(errors.values()))
+            limit = np.partition(every, min(count, len(every)) - 1)[min(count, len(every)) - 1]
             for name in names:
-                parameter = student.module.get_parameter(name)
-                chosen = free[name] & (parameter.abs() >= limit)
-                values = parameter[chosen].cpu().numpy()
-                self.numbers[name][chosen] = torch.from_numpy(nearest(values, centroids) + 1).to(parameter.device)
-                self.frozen[name] |= chosen
+                places = torch.nonzero(free[name])[torch.from_numpy(errors[name] <= limit).to(free[name].device)]
+                numbers = torch.from_numpy(owners[name][errors[name] <= limit] + 1).to(places.device)
+                self.numbers[name][tuple(places.T)] = numbers
+                self.frozen[name][tuple(places.T)] = True
                 self.remember(name)
         self.hold()
 
@@ -112,7 +114,7 @@ class Sharing:
 
         if start < 1.0:
             self.learning.train(
-                epochs, lambda done: rate * (1.0 - 0.9 * done), "Sharing weights", part, between=between, update=update
+                epochs, lambda done: rate * (1.0 - 0.5 * done), "Sharing weights", part, between=between, update=update
             )
         self.freeze(1.0)
 
