@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from engine.errors import Unsupported
+from engine.formats import all_formats
 from engine.runtimes import all_runtimes
 from engine.runtimes.base import Runtime
 from engine.spec import ModelSpec, Recipe, Use, Variant
-from engine.steps import all_steps, steps_named
+from engine.steps import all_steps, step_for, steps_named
 from engine.steps.base import Step
 
 
@@ -125,8 +126,14 @@ def no_route(recipe: Recipe, runtime: Runtime, furthest: tuple[str, int], refusa
 
 
 def describe(variant: Variant) -> str:
-    """The route in words: `TorchScript → ONNX → FP16 → TensorRT`."""
-    titles = [variant.formats[0]] if variant.formats else []
-    for use, source, target in zip(variant.route, variant.formats, variant.formats[1:], strict=False):
-        titles.append(use.name if source == target else f"{use.name} → {target}" if use.name != target else target)
-    return " → ".join([*titles, variant.recipe.runtime.name])
+    """The route in words: `PyTorch module → Half precision (FP16) → ONNX → TensorRT engine → TensorRT`."""
+    if not variant.formats:
+        return ""
+    source = all_formats().get(variant.formats[0])
+    runtime = all_runtimes().get(variant.recipe.runtime.name)
+    taken = [
+        step.title if (step := step_for(use.name, format)) else use.name
+        for use, format in zip(variant.route, variant.formats, strict=False)
+    ]
+    ends = (source.title if source else variant.formats[0], runtime.title if runtime else variant.recipe.runtime.name)
+    return " → ".join(title for title, _ in itertools.groupby([ends[0], *taken, ends[1]]))
