@@ -32,15 +32,15 @@ ADAPTIVE_LIMIT = 1_000_000
 def encode(contents: Contents, coding: str = "adaptive") -> bytes:
     """A network as one file.
 
-    `adaptive` takes the context-mixing coder for tensors of up to a million places between live rows and
-    columns, and rANS for larger ones; `huffman` is the paper's relative index with Huffman codes.
+    `adaptive` takes the context-mixing coder for the smallest tensors, up to a million places between live
+    rows and columns in all, and rANS for the others; `huffman` is the paper's relative index with Huffman codes.
     """
     books: list[bytes] = []
     header, plain, streams = Writer(), bytearray(), Writer()
     header.number(len(contents.tensors))
     adaptive: list[tuple[Shared, int]] = []
-    for tensor in contents.tensors:
-        method = method_of(tensor, coding)
+    methods = methods_of(contents, coding)
+    for tensor, method in zip(contents.tensors, methods, strict=True):
         describe(header, tensor, method, books)
         if isinstance(tensor, Plain):
             data = np.ascontiguousarray(tensor.array).tobytes()
@@ -67,15 +67,22 @@ def encode(contents: Contents, coding: str = "adaptive") -> bytes:
     return bytes(out.out) + struct.pack("<I", zlib.crc32(out.out))
 
 
-def method_of(tensor: Shared | Plain, coding: str) -> str:
-    """How a tensor is stored."""
-    if isinstance(tensor, Plain):
-        return "plain"
+def methods_of(contents: Contents, coding: str) -> list[str]:
+    """How each tensor is stored."""
+    methods = ["plain" if isinstance(each, Plain) else coding for each in contents.tensors]
     if coding == "huffman":
-        return "huffman"
-    matrix = as_matrix(tensor.numbers)
-    live = int(matrix.any(1).sum()) * int(matrix.any(0).sum())
-    return "adaptive" if live <= ADAPTIVE_LIMIT else "rans"
+        return methods
+    live = {}
+    for number, each in enumerate(contents.tensors):
+        if isinstance(each, Shared):
+            matrix = as_matrix(each.numbers) != 0
+            live[number] = int(matrix.any(1).sum()) * int(matrix.any(0).sum())
+    places = 0
+    for number in sorted(live, key=lambda each: live[each]):
+        places += live[number]
+        if places > ADAPTIVE_LIMIT:
+            methods[number] = "rans"
+    return methods
 
 
 def describe(header: Writer, tensor: Shared | Plain, method: str, books: list[bytes]) -> None:
