@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -76,7 +75,7 @@ def run(network: str, coding: str) -> None:
         "ratio": parameters * 4 / size,
         "same_outputs_after_decoding": decoded["checksum"] == checksum(module),
         "seconds": {"sharing": round(shared_s, 1), "coding": round(coded_s, 1), "decoding": decoded["decode_s"]},
-        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_memory_bytes": peak_memory_bytes(),
         "decoder_peak_memory_bytes": decoded["peak_memory_bytes"],
         "threads": 1,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -91,10 +90,16 @@ def evaluate(path: Path, network: str) -> dict[str, object]:
     started = time.perf_counter()
     values = container.read(path).values()
     seconds = round(time.perf_counter() - started, 1)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = peak_memory_bytes()
     module = catalog.build(f"torchvision.{network}", {})
     module.load_state_dict({name: torch.from_numpy(each) for name, each in values.items()})
     return {"checksum": checksum(module), "decode_s": seconds, "peak_memory_bytes": peak}
+
+
+def peak_memory_bytes() -> int:
+    """The most memory this process held, from Linux; a child's `ru_maxrss` would begin with its parent's."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(each.split()[1]) * 1024 for each in lines if each.startswith("VmHWM"))
 
 
 @torch.no_grad()
