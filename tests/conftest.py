@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from engine.formats import all_formats
 from engine.runtimes import all_runtimes
 from engine.steps import all_steps
@@ -24,6 +26,11 @@ CONTRACTS = {
     "tests/steps/test_contract.py::test_what_it_makes_opens_and_computes_the_same",
     "tests/runtimes/test_contract.py::test_it_agrees_with_the_module",
 }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: in a fresh environment the first imports take a minute or two."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -22,8 +22,8 @@ FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-START_S = 60
-PATIENCE_MS = 60_000
+START_S = 120
+PATIENCE_MS = 180_000
 
 
 @dataclass

@@ -35,7 +35,7 @@ def test_a_bad_upload_gets_one_sentence(page: Page, server: Server, tmp_path: Pa
     bad.write_bytes(b"this is no model at all")
     page.goto(f"{server.url}/models")
     page.locator("input[type=file]").first.set_input_files(bad)
-    expect(page.get_by_test_id("stAlert").first).to_be_visible(timeout=90_000)
+    expect(page.get_by_test_id("stAlert").first).to_be_visible(timeout=240_000)
     assert "\n" not in page.get_by_test_id("stAlert").first.inner_text().strip().removeprefix("error").strip()
     no_traceback(page)
 
@@ -43,7 +43,7 @@ def test_a_bad_upload_gets_one_sentence(page: Page, server: Server, tmp_path: Pa
 def test_upload_run_compare_and_download(page: Page, server: Server, torchscript_file: Path) -> None:
     page.goto(f"{server.url}/models")
     page.locator("input[type=file]").first.set_input_files(torchscript_file)
-    page.get_by_role("button", name="Optimize this model").click(timeout=120_000)
+    page.get_by_role("button", name="Optimize this model").click(timeout=240_000)
     page.wait_for_url("**/optimize*")
     expect(page.get_by_role("button", name="Run", exact=True)).to_be_enabled()
     page.get_by_role("radio", name="My own").click()

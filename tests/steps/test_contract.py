@@ -28,7 +28,10 @@ CASES = [(step, source) for step in all_steps() for source in step.formats]
 NAMES = [f"{step.name}-{source}" for step, source in CASES]
 ROUTES = {"torch-module": "", "torchscript": "trace", "exported-program": "export", "onnx": "onnx"}
 SAME = {"conversion": {"fp32": 1e-3}, "precision": {"fp16": 2e-2, "bf16": 5e-2}, "quantization": {"int8": 0.5}}
-TRIED_ELSEWHERE = {"aot-compile": "compiles C++ for minutes; tests/runtimes runs it"}
+TRIED_ELSEWHERE = {
+    "aot-compile": "compiles C++ for minutes; tests/runtimes runs it",
+    "qat-int8": "trains for a minute; tests/compression runs it",
+}
 
 
 @pytest.mark.parametrize(("step", "source"), CASES, ids=NAMES)
