@@ -99,4 +99,5 @@ SMALLEST: Candidates = (
     ("INT8 weights", "dynamic-int8 > onnxruntime", "MSO"),
     ("90 % of the weights zero, fine-tuned", "prune-magnitude(amount=0.9) > finetune > onnxruntime", "MD"),
     ("Half the channels, fine-tuned, INT8", "prune-channels(ratio=0.5) > finetune > dynamic-int8 > onnxruntime", "MD"),
+    ("Deep Compression", "deep-compression > eager", "MD"),
 )
