@@ -140,7 +140,26 @@ class ProfileJob:
     cache: str = ""
 
 
-Job = ProbeJob | InspectJob | PrepareJob | ReferenceJob | BuildJob | MeasureJob | ProfileJob
+@dataclass(frozen=True)
+class ServeJob:
+    """Open one artifact in its runtime and answer questions until standard input ends.
+
+    Questions and answers are those of `engine.worker.serving`. `model` is where a tokenizer lies.
+    """
+
+    phase: ClassVar[str] = "serve"
+    spec: ModelSpec
+    artifact: str
+    runtime: Use
+    workload: Workload
+    batch_size: int
+    model: str = ""
+    prepared: str = ""
+    cache: str = ""
+
+
+Job = ProbeJob | InspectJob | PrepareJob | ReferenceJob | BuildJob | MeasureJob | ProfileJob | ServeJob
 JOBS: dict[str, type[Any]] = {
-    each.phase: each for each in (ProbeJob, InspectJob, PrepareJob, ReferenceJob, BuildJob, MeasureJob, ProfileJob)
+    each.phase: each
+    for each in (ProbeJob, InspectJob, PrepareJob, ReferenceJob, BuildJob, MeasureJob, ProfileJob, ServeJob)
 }
