@@ -11,6 +11,8 @@ from engine.feeds import numpy_dtype
 from engine.spec import ModelSpec, Preprocessing, TensorSpec
 
 CHANNELS = (1, 3, 4)
+STRAY = 0.01
+"""How far beyond 0 to 1 rounding may take a pixel."""
 
 
 def image_input(spec: ModelSpec) -> TensorSpec:
@@ -116,3 +118,25 @@ def one_image(content: bytes, name: str, spec: ModelSpec) -> np.ndarray:
     """One image file as a batch of one, as the demo needs it."""
     channels, size, _ = geometry(spec)
     return arrange(decode(content, name, size, channels)[None], spec, image_input(spec))
+
+
+def picture(values: np.ndarray, spec: ModelSpec) -> np.ndarray:
+    """The first sample of an image input as uint8 (height, width, channels), as the model sees it.
+
+    Undoes `arrange`; what was normalised elsewhere is stretched from its smallest to its largest value.
+    """
+    _, _, last = geometry(spec)
+    image = values[0] if last else values[0].transpose(1, 2, 0) if values.ndim == 4 else values[0][..., None]
+    if image.dtype == np.uint8:
+        return np.asarray(image)
+    image = image.astype(np.float32)
+    preprocessing = spec.preprocessing
+    if preprocessing.std:
+        image = image * np.asarray(preprocessing.std, np.float32)
+    if preprocessing.mean:
+        image = image + np.asarray(preprocessing.mean, np.float32)
+    image = image / (preprocessing.scale or 1.0)
+    low, high = float(image.min(initial=0.0)), float(image.max(initial=0.0))
+    if low < -STRAY or high > 1 + STRAY:
+        image = (image - low) / max(high - low, 1e-12)
+    return np.asarray(np.rint(image.clip(0.0, 1.0) * 255.0), np.uint8)

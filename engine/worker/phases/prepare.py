@@ -79,18 +79,24 @@ def feeds_of(raw: RawData, job: PrepareJob) -> tuple[dict[str, np.ndarray], list
     if raw.images is not None:
         return {pixels.image_input(job.spec).name: pixels.from_files(raw, everything, job.spec)}, []
     if raw.columns:
-        if text.takes_tokens(job.spec) and not all(each.name in raw.columns for each in job.spec.tensor_inputs):
+        if takes_text(raw, job.spec):
             sentences = columns.text_column(raw, job.columns)
-            return text.encode(sentences, job.spec, text.tokenizer_path(job.spec, folders(job))), []
+            prepared.write_texts(Path(job.folder), sentences)
+            return text.encode(sentences, job.spec, text.tokenizer_path(job.spec, folders(job.model))), []
         arrays, notes = columns.numeric_arrays(raw, job.spec, job.columns)
         feeds, more = matching.feeds_from_arrays(raw, arrays, everything, job.spec, job.columns)
         return feeds, [*notes, *more]
     return matching.feeds_from_arrays(raw, raw.arrays, everything, job.spec, job.columns)
 
 
-def folders(job: PrepareJob) -> list[Path]:
+def takes_text(raw: RawData, spec: ModelSpec) -> bool:
+    """Whether sentences of a table go through the model's tokenizer."""
+    return text.takes_tokens(spec) and not all(each.name in raw.columns for each in spec.tensor_inputs)
+
+
+def folders(model: str) -> list[Path]:
     """Where the model's files may lie: its folder, and the artifact inside it."""
-    folder = Path(job.model)
+    folder = Path(model)
     path = read_manifest(folder).path
     return [folder, path if path.is_dir() else path.parent]
 
