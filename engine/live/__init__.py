@@ -1,0 +1,1 @@
+"""Built artifacts kept open and run on demand: what the Demo page stands on."""

@@ -1,0 +1,188 @@
+"""The workers of one demo: opened when they are first asked, ended when nobody asks any more.
+
+A thread of its own, the keeper, starts them, talks to them and ends them: after a minute without a
+question, as soon as something is measured on their device, and when the demo is closed. It lives as
+long as they do, because the kernel ends a worker with the thread that started it.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+
+from engine.errors import OptibenchError, PhaseFailed
+from engine.live.device import device
+from engine.live.worker import Answer, LiveWorker
+from engine.settings import Settings
+from engine.store.models import new_id
+from engine.worker.jobs import ServeJob
+from engine.worker.protocol import Event
+from engine.worker.serving import Question
+
+IDLE_S = 60.0
+LOOK_S = 1.0
+PREFIX = "live-"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One input for some variants, and where the answers go: one for each, or the error that it met."""
+
+    jobs: dict[str, ServeJob]
+    question: Question
+    image: bytes
+    on_event: Callable[[Event], None]
+    cancelled: Callable[[], bool]
+    answers: Future[dict[str, Answer | OptibenchError]] = field(default_factory=Future)
+
+
+class Demo:
+    """Runs the same input through a few variants, one after another."""
+
+    def __init__(self, settings: Settings, *, idle_s: float = IDLE_S) -> None:
+        self.settings = settings
+        self.idle_s = idle_s
+        self.workers: dict[str, LiveWorker] = {}
+        self.waiting: queue.Queue[Asked] = queue.Queue()
+        self.changing = threading.Lock()
+        self.closing = threading.Event()
+        self.keeper: threading.Thread | None = None
+        sweep(settings.jobs)
+
+    def ask(
+        self,
+        jobs: dict[str, ServeJob],
+        question: Question,
+        *,
+        image: bytes = b"",
+        on_event: Callable[[Event], None] = lambda event: None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> dict[str, Answer | OptibenchError]:
+        """The answer of each variant, or why it has none; workers of other variants are ended.
+
+        Raises PhaseFailed when it was cancelled or something is being measured on the device.
+        """
+        asked = Asked(jobs, question, image, on_event, lambda: cancelled() or self.closing.is_set())
+        with self.changing:
+            self.closing.clear()
+            self.waiting.put(asked)
+            if self.keeper is None:
+                self.keeper = threading.Thread(target=self.keep, daemon=True, name="live-keeper")
+                self.keeper.start()
+        return asked.answers.result()
+
+    def close(self) -> None:
+        """End all workers, also in the middle of a question."""
+        self.closing.set()
+        keeper = self.keeper
+        if keeper is not None:
+            keeper.join()
+
+    def keep(self) -> None:
+        """The keeper: answer what is asked until nobody asks any more."""
+        last = time.monotonic()
+        while True:
+            try:
+                asked = self.waiting.get(timeout=min(LOOK_S, self.idle_s))
+            except queue.Empty:
+                if self.wanted(last):
+                    continue
+                with self.changing:
+                    if self.waiting.empty():
+                        self.end(set(self.workers))
+                        self.keeper = None
+                        return
+                continue
+            try:
+                asked.answers.set_result(self.answer(asked))
+            except BaseException as error:
+                asked.answers.set_exception(error)
+            last = time.monotonic()
+
+    def wanted(self, last: float) -> bool:
+        """Whether open workers should stay: someone asked lately, and nothing is measured beside them."""
+        if self.closing.is_set() or time.monotonic() - last > self.idle_s:
+            return False
+        return not any(
+            device(name).measured_on() for name in {each.job.workload.device for each in self.workers.values()}
+        )
+
+    def answer(self, asked: Asked) -> dict[str, Answer | OptibenchError]:
+        """Open what is not open, then run the input through each variant in turn.
+
+        All are open before the first is asked, so that loading one is not in the times of another.
+        """
+        (name,) = {each.workload.device for each in asked.jobs.values()}
+        same = {key for key, each in self.workers.items() if each.alive() and each.job == asked.jobs.get(key)}
+        self.end(set(self.workers) - same)
+        with device(name).held(asked.cancelled):
+            errors = self.each(asked, [key for key in asked.jobs if key not in same], self.start)[1]
+            opening = [key for key in self.workers if key not in same]
+            errors |= self.each(asked, opening, self.open)[1]
+            answers, more = self.each(asked, [key for key in asked.jobs if key not in errors], self.run)
+        return {key: answers[key] if key in answers else {**errors, **more}[key] for key in asked.jobs}
+
+    def each(
+        self, asked: Asked, keys: Sequence[str], act: Callable[[str, Asked], T]
+    ) -> tuple[dict[str, T], dict[str, OptibenchError]]:
+        """What an act gave for some variants, and the errors of the others; a dead worker is cleared away.
+
+        Raises PhaseFailed when the user cancelled, and then no worker is left.
+        """
+        done: dict[str, T] = {}
+        errors: dict[str, OptibenchError] = {}
+        for key in keys:
+            try:
+                done[key] = act(key, asked)
+            except OptibenchError as error:
+                errors[key] = error
+            if key in self.workers and not self.workers[key].alive():
+                self.end({key})
+        if asked.cancelled():
+            self.end(set(self.workers))
+            raise PhaseFailed("cancelled", "Cancelled.", "Run it again.")
+        return done, errors
+
+    def start(self, key: str, asked: Asked) -> None:
+        """Start the worker of one variant."""
+        folder = self.settings.jobs / f"{PREFIX}{os.getpid()}-{new_id()}"
+        folder.mkdir(parents=True)
+        try:
+            self.workers[key] = LiveWorker(asked.jobs[key], folder)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def open(self, key: str, asked: Asked) -> None:
+        """Wait until one variant is open."""
+        worker = self.workers[key]
+        worker.opened(worker.job.workload.timeout_s, asked.on_event, asked.cancelled)
+
+    def run(self, key: str, asked: Asked) -> Answer:
+        """Run the input through one variant."""
+        worker = self.workers[key]
+        return worker.ask(asked.question, asked.image, worker.job.workload.timeout_s, asked.on_event, asked.cancelled)
+
+    def end(self, keys: Iterable[str]) -> None:
+        """End some workers."""
+        for key in keys:
+            self.workers.pop(key).close()
+
+
+def sweep(jobs: Path) -> None:
+    """Remove what demos of processes that are gone left behind."""
+    for each in jobs.glob(f"{PREFIX}*"):
+        owner = each.name.removeprefix(PREFIX).partition("-")[0]
+        if not (owner.isdigit() and psutil.pid_exists(int(owner))):
+            shutil.rmtree(each, ignore_errors=True)
