@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.copying import cancelled_by_user, copy_upload
 from engine.errors import BadInput, PhaseFailed
 from engine.settings import Settings
 from engine.spec import ModelSpec, Status, from_json
@@ -18,7 +19,6 @@ from engine.worker.jobs import InspectJob
 from engine.worker.launch import launch
 from engine.worker.protocol import Event, Outcome
 
-CHUNK = 1 << 20
 INSPECT_TIMEOUT_S = 600.0
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_models"
 
@@ -35,20 +35,25 @@ def inspect_upload(
     origin: str = "upload",
     seed: int = 0,
     within: Path | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> str:
     """Copy a model file, open it in a worker and keep it as a model; returns its id.
 
     It is kept in the folder of uploads, or `within` another. Without a path, `architecture` is built
-    with settled random weights. Raises BadInput or PhaseFailed with one sentence, and then nothing
-    is left behind.
+    with settled random weights. Raises BadInput or PhaseFailed with one sentence, also when it is
+    cancelled, and then nothing is left behind.
     """
     id = new_id()
     home = within or settings.uploads
     folder = home / id
     try:
         with tempfile.TemporaryDirectory(prefix="incoming-", dir=home) as incoming:
-            copied = copy_upload(settings, path, Path(incoming)) if path is not None else None
-            spec = inspect(settings, copied, folder, name, architecture, dict(arguments or {}), on_event, seed)
+            copied = copy_upload(settings, path, Path(incoming), cancelled) if path is not None else None
+            spec = inspect(
+                settings, copied, folder, name, architecture, dict(arguments or {}), on_event, seed, cancelled
+            )
+        if cancelled():
+            raise cancelled_by_user()
         kept = store or open_store(settings)
         kept.add_model(spec, folder, origin=origin, id=id)
     except BaseException:
@@ -66,6 +71,7 @@ def inspect(
     arguments: dict[str, Any],
     on_event: Callable[[Event], None] | None,
     seed: int,
+    cancelled: Callable[[], bool],
 ) -> ModelSpec:
     """Admit a file into `folder` in a worker; raises BadInput or PhaseFailed."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -80,8 +86,16 @@ def inspect(
     with tempfile.TemporaryDirectory(prefix="inspect-", dir=settings.jobs) as work:
         readable = (settings.architectures, *((path.parent,) if path else ()))
         outcome = launch(
-            job, Path(work), timeout_s=INSPECT_TIMEOUT_S, on_event=on_event, writable=(folder,), readable=readable
+            job,
+            Path(work),
+            timeout_s=INSPECT_TIMEOUT_S,
+            on_event=on_event,
+            cancelled=cancelled,
+            writable=(folder,),
+            readable=readable,
         )
+    if outcome.status == "cancelled":
+        raise cancelled_by_user()
     return from_json(ModelSpec, succeeded(outcome)["spec"])
 
 
@@ -93,35 +107,6 @@ def succeeded(outcome: Outcome) -> dict[str, Any]:
         raise BadInput(outcome.reason, outcome.hint)
     status: Status = outcome.status
     raise PhaseFailed(status, outcome.reason, outcome.hint)
-
-
-def copy_upload(settings: Settings, path: Path, folder: Path) -> Path:
-    """Copy a file or a folder chunk by chunk; raises BadInput when it can't be read or is too large."""
-    target = folder / Path(path.name).name
-    try:
-        path.stat()
-        files = [each for each in path.rglob("*") if each.is_file()] if path.is_dir() else [path]
-        size = sum(each.stat().st_size for each in files)
-        if size > settings.upload_limit_mb * 1_000_000:
-            raise BadInput(
-                f"{path.name} has {size / 1e6:.0f} MB; the limit is {settings.upload_limit_mb} MB.",
-                "An operator can raise it with OPTIBENCH_UPLOAD_LIMIT_MB.",
-            )
-        for each in files:
-            copy = target / each.relative_to(path) if path.is_dir() else target
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy_file(each, copy)
-    except OSError as error:
-        raise BadInput(f"{path} can't be read: {error.strerror or error}.", "Check the path.") from error
-    return target
-
-
-def copy_file(source: Path, target: Path) -> None:
-    """Copy one regular file; raises BadInput for a pipe or a device, which may never end."""
-    if not source.is_file():
-        raise BadInput(f"{source.name} is not a file.", "Give the path of a file or a folder.")
-    with source.open("rb") as stream, target.open("wb") as copy:
-        shutil.copyfileobj(stream, copy, CHUNK)
 
 
 def add_dataset(
@@ -156,6 +141,7 @@ def add_sample(
     name: str,
     on_event: Callable[[Event], None] | None = None,
     within: Path | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> str:
     """Keep a bundled model, once; returns its id. Raises BadInput when there is no such sample."""
     origin = f"sample:{name}"
@@ -176,6 +162,7 @@ def add_sample(
         store=store,
         origin=origin,
         within=within,
+        cancelled=cancelled,
     )
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import streamlit as st
 
-from engine import intake
+from engine import copying, intake
 from engine.errors import BadInput
 from engine.formats import all_formats
 from engine.recipes import scalar, split
@@ -21,8 +21,8 @@ from engine.worker.protocol import Event
 from pages.ui import machine, tasks
 from pages.ui.context import choose, settings, store
 
-CHUNK = 1 << 20
-Work = Callable[[Callable[[Event], None]], str]
+Work = Callable[[Callable[[Event], None], Callable[[], bool]], str]
+"""What adding a model does: it is given where progress goes and whether it was cancelled, and gives the model's id."""
 EXTRA_SUFFIXES = ("zip", "bin", "ckpt", "pth", "tar")
 
 
@@ -86,7 +86,7 @@ def sample_form() -> None:
 
 def sample(kept: Settings, models: Store, name: str) -> Work:
     """The background work of opening a bundled model."""
-    return lambda on_event: intake.add_sample(kept, models, name, on_event=on_event)
+    return lambda on_event, cancelled: intake.add_sample(kept, models, name, on_event=on_event, cancelled=cancelled)
 
 
 def suffixes() -> list[str]:
@@ -132,7 +132,7 @@ def inspection(
 ) -> Work:
     """The background work of adding one model: file to disk in chunks, then a worker opens it."""
 
-    def work(on_event: Callable[[Event], None]) -> str:
+    def work(on_event: Callable[[Event], None], cancelled: Callable[[], bool]) -> str:
         values: dict[str, Any] = dict(parse_arguments(arguments))
         if file is None:
             return intake.inspect_upload(
@@ -143,14 +143,21 @@ def inspection(
                 arguments=values,
                 on_event=on_event,
                 store=models,
+                cancelled=cancelled,
             )
         with tempfile.TemporaryDirectory(prefix="browser-", dir=kept.uploads) as folder:
             path = Path(folder) / Path(name).name
             file.seek(0)
-            with path.open("wb") as target:
-                shutil.copyfileobj(file, target, CHUNK)
+            copying.write_chunks(file, path, cancelled)
             return intake.inspect_upload(
-                kept, path, name=path.stem, architecture=architecture, arguments=values, on_event=on_event, store=models
+                kept,
+                path,
+                name=path.stem,
+                architecture=architecture,
+                arguments=values,
+                on_event=on_event,
+                store=models,
+                cancelled=cancelled,
             )
 
     return work
@@ -158,7 +165,8 @@ def inspection(
 
 def begin(title: str, work: Work) -> None:
     """Start adding a model; the URL remembers it, so that a reload shows the same progress."""
-    st.query_params["adding"] = tasks.start(f"Opening {title}", work)
+    stop = threading.Event()
+    st.query_params["adding"] = tasks.start(f"Opening {title}", lambda on_event: work(on_event, stop.is_set), stop)
 
 
 def progress() -> None:
@@ -171,7 +179,7 @@ def progress() -> None:
         tasks.follow(task.id)
         return
     if task.reason:
-        tasks.problem(task.reason, task.hint)
+        tasks.ended(task)
         return
     del st.query_params["adding"]
     st.query_params.pop("add", None)

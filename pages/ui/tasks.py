@@ -24,10 +24,14 @@ KEPT = 200
 
 @dataclass
 class Task:
-    """One piece of background work; written by its thread, read by pages."""
+    """One piece of background work; written by its thread, read by pages.
+
+    `stop` is what the work looks at to be cancelled, or None where it can't be.
+    """
 
     id: str
     title: str
+    stop: threading.Event | None = None
     text: str = "Starting"
     fraction: float | None = None
     result: str = ""
@@ -35,6 +39,11 @@ class Task:
     hint: str = ""
     done: bool = False
     started: float = field(default_factory=time.monotonic)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the user asked to stop it."""
+        return self.stop is not None and self.stop.is_set()
 
     def on_event(self, event: Event) -> None:
         """Take in a sign of progress."""
@@ -48,9 +57,12 @@ def registry() -> dict[str, Task]:
     return {}
 
 
-def start(title: str, work: Callable[[Callable[[Event], None]], str]) -> str:
-    """Run `work(on_event)` in a thread; it returns the task's result, such as a model's id."""
-    task = Task(uuid.uuid4().hex[:12], title)
+def start(title: str, work: Callable[[Callable[[Event], None]], str], stop: threading.Event | None = None) -> str:
+    """Run `work(on_event)` in a thread; it returns the task's result, such as a model's id.
+
+    With `stop`, its progress has a button that sets it, and the work ends early.
+    """
+    task = Task(uuid.uuid4().hex[:12], title, stop)
     known = registry()
     for old in [each.id for each in known.values() if each.done][:-KEPT]:
         del known[old]
@@ -85,8 +97,25 @@ def follow(id: str) -> None:
         st.rerun()
         return
     elapsed = time.monotonic() - task.started
-    text = f"{task.title}: {task.text[:1].lower()}{task.text[1:]} · {elapsed:.0f} s"
-    st.progress(min(1.0, task.fraction or 0.0), text=text)
+    said = "cancelling" if task.cancelled else f"{task.text[:1].lower()}{task.text[1:]}"
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.progress(min(1.0, task.fraction or 0.0), text=f"{task.title}: {said} · {elapsed:.0f} s", width="stretch")
+        if task.stop is not None:
+            st.button(
+                "Cancel",
+                key=f"cancel_{task.id}",
+                icon=":material/cancel:",
+                on_click=task.stop.set,
+                disabled=task.cancelled,
+            )
+
+
+def ended(task: Task) -> None:
+    """Say why a task gave no result: it failed, or the user cancelled it."""
+    if task.cancelled:
+        st.info(f"{plain(task.reason)} {plain(task.hint)}".strip(), icon=":material/cancel:")
+    else:
+        problem(task.reason, task.hint)
 
 
 def problem(reason: str, hint: str = "") -> None:

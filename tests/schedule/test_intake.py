@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from engine import intake
-from engine.errors import BadInput
+from engine.errors import BadInput, PhaseFailed
 from engine.settings import Settings
 from engine.store import Store
+from engine.worker.protocol import Event
 from tests.schedule.made import tiny_onnx
 
 
@@ -73,3 +75,20 @@ def test_a_sample_is_added_once(store: Store, home: Settings) -> None:
     assert intake.sample_dataset(store.model(first).origin) == "sample:digits"
     with pytest.raises(BadInput, match="no sample model"):
         intake.add_sample(home, store, "nonsense")
+
+
+def test_a_cancelled_upload_leaves_nothing(store: Store, home: Settings, tmp_path: Path) -> None:
+    path = tiny_onnx(tmp_path / "net.onnx")
+    workers: list[list[psutil.Process]] = []
+
+    def started(event: Event) -> None:
+        workers.append(psutil.Process().children(recursive=True))
+
+    with pytest.raises(PhaseFailed, match="nothing of it was kept"):
+        intake.inspect_upload(home, path, store=store, on_event=started, cancelled=lambda: bool(workers))
+    assert workers[0]
+    assert not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in workers[0])
+    with pytest.raises(PhaseFailed, match="nothing of it was kept"):
+        intake.inspect_upload(home, path, store=store, cancelled=lambda: True)
+    assert left(home) == []
+    assert store.models() == []
