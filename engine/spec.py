@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from engine.errors import BadInput
+from engine.model_graph import ModelGraph
 
 Status = Literal[
     "queued", "running", "ok", "suspect", "unsupported", "failed", "oom", "timeout", "crashed", "cancelled"
@@ -123,6 +124,7 @@ class ModelSpec:
     guessed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     layers: tuple[tuple[str, str, int], ...] = ()
+    graph: ModelGraph = field(default_factory=ModelGraph)
 
     @property
     def batch_dimension(self) -> str | None:

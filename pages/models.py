@@ -4,7 +4,7 @@ import streamlit as st
 
 from engine.analysis import numbers
 from pages import ui
-from pages.ui import add_model, badges, model_facts, model_form
+from pages.ui import add_model, badges, model_facts, model_form, model_graph
 from pages.ui.context import choose, model_in_hand, store
 
 ui.begin()
@@ -40,9 +40,13 @@ for text in spec.notes:
 if spec.guessed:
     st.warning(f"Guessed, please confirm: {badges.plain(', '.join(spec.guessed))}.", icon=":material/help:")
 
-inputs, structure, possible, manage = st.tabs(["Inputs and task", "Inside", "What can be done", "Manage"])
+inputs, graph, structure, possible, manage = st.tabs(
+    ["Inputs and task", "Graph", "Operators and layers", "What can be done", "Manage"]
+)
 with inputs:
     model_form.edit(row)
+with graph:
+    model_graph.draw(row)
 with structure:
     model_facts.structure(spec)
 with possible:

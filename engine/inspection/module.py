@@ -16,6 +16,7 @@ from engine.conversion.data_dependence import lines_that_read_data
 from engine.errors import BadInput
 from engine.feeds import random_feeds
 from engine.inspection.dimensions import default_sizes
+from engine.inspection.drawing import drawn
 from engine.inspection.facts import assemble
 from engine.inspection.observe import Observation, Run, observe
 from engine.spec import ModelSpec
@@ -30,6 +31,7 @@ MANY_LAYERS = 3000
 def inspect_module(artifact: Artifact, progress: Any) -> ModelSpec:
     """Say what a torch-module is. Raises BadInput when no input can be found that it takes."""
     from engine.formats import torch_module
+    from engine.inspection.module_graph import module_graph
 
     progress(0.2, "Building the module")
     model = torch_module.read_model(artifact.path)
@@ -45,9 +47,10 @@ def inspect_module(artifact: Artifact, progress: Any) -> ModelSpec:
         )
     trial = ModelSpec("", "", seen.inputs, (), sizes=seen.sizes)
     reads = lines_that_read_data(module, trial, random_feeds(trial, 2, 0))
-    facts: dict[str, Any] = {"control_flow": len(reads)}
+    graph, notes = drawn(lambda: module_graph(module, replace(trial, outputs=seen.outputs)))
     if reads:
-        facts["notes"] = (f"Its path depends on its data: {', '.join(reads[:3])}.",)
+        notes = (f"Its path depends on its data: {', '.join(reads[:3])}.", *notes)
+    facts: dict[str, Any] = {"control_flow": len(reads), "graph": graph, "notes": notes}
     if known.task:
         facts["task"] = known.task
     preprocessing = completed(known, seen, artifact)

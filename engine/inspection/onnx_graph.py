@@ -15,8 +15,10 @@ from engine.artifact import Artifact
 from engine.catalog.base import BATCH
 from engine.errors import BadInput, Unsupported
 from engine.inspection.dimensions import Raw, clean, default_sizes, name_inputs
+from engine.inspection.drawing import drawn
 from engine.inspection.facts import assemble
 from engine.inspection.observe import Observation, Run, last_line, observe
+from engine.inspection.onnx_structure import onnx_structure
 from engine.inspection.onnx_values import all_readers, shapes_met, state_pairs, with_range
 from engine.spec import ModelSpec, TensorSpec
 
@@ -51,17 +53,21 @@ def inspect_onnx(artifact: Artifact, progress: Any) -> ModelSpec:
         seen = run_it(run, inputs, outputs, bool(DATA_DEPENDENT & set(operators)))
         if not seen.error:
             break
+    sizes, rows = weights(graph), layers(graph)
+    picture, undrawn = drawn(lambda: onnx_structure(model, sizes))
     return assemble(
         artifact,
         seen,
         guessed=[*unsure(inputs), *(f"input {e.name}" for e in asked if not e.type.tensor_type.HasField("shape"))],
         opset=next((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), None),
-        parameters=sum(weights(graph).values()),
+        parameters=sum(sizes.values()),
         operators=dict(operators.most_common()),
         control_flow=sum(operators[each] for each in LOOPS),
         state="explicit" if pairs else "none",
         state_pairs=pairs,
-        layers=layers(graph),
+        layers=rows,
+        graph=picture,
+        notes=undrawn,
     )
 
 

@@ -10,6 +10,7 @@ from engine.artifact import Artifact
 from engine.catalog.base import BATCH
 from engine.errors import Unsupported
 from engine.inspection.dimensions import Raw, default_size, name_inputs
+from engine.inspection.drawing import drawn
 from engine.inspection.facts import assemble
 from engine.inspection.module import module_run
 from engine.inspection.observe import observe
@@ -27,6 +28,7 @@ LARGE = 1 << 30
 def inspect_program(artifact: Artifact, progress: Any) -> ModelSpec:
     """Say what an exported program is."""
     from engine.formats.exported_program import load
+    from engine.inspection.program_graph import program_graph
 
     progress(0.2, "Reading the program")
     program = load(artifact.path)
@@ -43,6 +45,7 @@ def inspect_program(artifact: Artifact, progress: Any) -> ModelSpec:
     nodes = list(all_nodes(program))
     operators = Counter(operator_name(each) for each in nodes if each.op == "call_function")
     notes += [f"The dimension {name} may be {low} to {high}." for name, (low, high) in limits.items() if high < LARGE]
+    graph, undrawn = drawn(lambda: program_graph(program))
     return assemble(
         artifact,
         seen,
@@ -52,7 +55,8 @@ def inspect_program(artifact: Artifact, progress: Any) -> ModelSpec:
         control_flow=sum(operators[each] for each in BRANCHES),
         state="hidden" if hidden else "none",
         layers=layers(program),
-        notes=tuple(notes),
+        notes=(*notes, *undrawn),
+        graph=graph,
     )
 
 

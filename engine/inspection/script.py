@@ -12,10 +12,12 @@ import numpy as np
 
 from engine.artifact import Artifact
 from engine.inspection.dimensions import default_sizes
+from engine.inspection.drawing import drawn
 from engine.inspection.facts import assemble
 from engine.inspection.module import module_run
 from engine.inspection.observe import Observation, Run, ask, observe
 from engine.inspection.script_flow import control_flow, nodes
+from engine.inspection.script_graph import script_graph
 from engine.inspection.script_inputs import require_forward, script_candidates
 from engine.spec import ModelSpec, TensorSpec
 
@@ -43,6 +45,7 @@ def inspect_script(artifact: Artifact, progress: Any) -> ModelSpec:
     operators = Counter(each.kind().removeprefix("aten::") for each in nodes(graph) if each.kind() not in PLUMBING)
     parameters = sum(each.numel() for each in module.parameters()) or constants(module, graph)
     branches, rows = control_flow(graph), layers(module, graph)  # read before running, which rewrites the graph
+    picture, notes = drawn(lambda: script_graph(module))
     given = artifact.details.get("given", {})
     progress(0.4, "Looking for inputs it takes")
     with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]  # each new shape would be compiled otherwise
@@ -60,6 +63,8 @@ def inspect_script(artifact: Artifact, progress: Any) -> ModelSpec:
         control_flow=branches,
         state="hidden" if seen.remembers else "none",
         layers=rows,
+        graph=picture,
+        notes=notes,
     )
 
 
