@@ -2,11 +2,10 @@
 
     python benchmarks/deep_compression.py --data FOLDER                      everything, one run after another
     python benchmarks/deep_compression.py --data FOLDER --network lenet-5 --method better --seed 0
-    python benchmarks/deep_compression.py --table                            the table, from the recorded runs
 
 FOLDER holds the four IDX files of MNIST, gzipped or not. 5,000 of the 60,000 training images are the
 validation split, which settings were chosen on; the test images are read for the final figures alone.
-Each run has one thread and a process of its own and writes benchmarks/deep-compression/*.json.
+Each run has one thread and a process of its own and writes benchmarks/compression/*.json.
 """
 
 from __future__ import annotations
@@ -14,16 +13,11 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import platform
-import resource
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections import OrderedDict
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +27,9 @@ from torch import nn
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.facts import facts, write  # noqa: E402
 from benchmarks.mnist import splits  # noqa: E402
+from benchmarks.mnist_networks import lenet_5, lenet_300_100  # noqa: E402
 from engine.coding import container  # noqa: E402
 from engine.coding.pipeline import PAPER, Settings, compress  # noqa: E402
 from engine.coding.report import layer_report  # noqa: E402
@@ -41,36 +37,9 @@ from engine.coding.targets import Lessons  # noqa: E402
 from engine.training.objective import Classification, judge  # noqa: E402
 from engine.training.tensors import Tensors  # noqa: E402
 
-RESULTS = ROOT / "benchmarks" / "deep-compression"
+RESULTS = ROOT / "benchmarks" / "compression"
+NETWORKS = {"lenet-300-100": lenet_300_100, "lenet-5": lenet_5}
 SEEDS = (0, 1, 2)
-
-
-def lenet_300_100() -> nn.Module:
-    """784 inputs, 300 and 100 hidden units, 10 classes: 266,610 parameters."""
-    layers = [
-        ("flatten", nn.Flatten()),
-        ("fc1", nn.Linear(784, 300)),
-        ("relu1", nn.ReLU()),
-        ("fc2", nn.Linear(300, 100)),
-        ("relu2", nn.ReLU()),
-        ("fc3", nn.Linear(100, 10)),
-    ]
-    return nn.Sequential(OrderedDict(layers))
-
-
-def lenet_5() -> nn.Module:
-    """Caffe's LeNet: two convolutions of 20 and 50 channels, then 500 hidden units: 431,080 parameters."""
-    layers = [
-        ("conv1", nn.Conv2d(1, 20, 5)),
-        ("pool1", nn.MaxPool2d(2)),
-        ("conv2", nn.Conv2d(20, 50, 5)),
-        ("pool2", nn.MaxPool2d(2)),
-        ("flatten", nn.Flatten()),
-        ("fc1", nn.Linear(800, 500)),
-        ("relu", nn.ReLU()),
-        ("fc2", nn.Linear(500, 10)),
-    ]
-    return nn.Sequential(OrderedDict(layers)).to(memory_format=torch.channels_last)
 
 
 @dataclass(frozen=True)
@@ -83,7 +52,7 @@ class Case:
     settings: Settings
 
     def build(self) -> nn.Module:
-        return {"lenet-300-100": lenet_300_100, "lenet-5": lenet_5}[self.network]()
+        return NETWORKS[self.network]()
 
 
 CASES = {
@@ -112,8 +81,6 @@ def main() -> None:
     options = read_arguments()
     if options.evaluate:
         print(json.dumps(evaluate(options.evaluate, options.network, options.data)))
-    elif options.table:
-        print(table())
     elif options.seed is not None:
         run(options.data, options.network, options.method, options.seed)
     else:
@@ -121,21 +88,16 @@ def main() -> None:
             for seed in SEEDS:
                 chosen = ["--network", network, "--method", method, "--seed", str(seed)]
                 subprocess.run([sys.executable, __file__, "--data", str(options.data), *chosen], check=True)
-        print(table())
 
 
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="folder with the IDX files of MNIST")
+    parser.add_argument("--data", type=Path, required=True, help="folder with the IDX files of MNIST")
     parser.add_argument("--network", choices=("lenet-300-100", "lenet-5"), default="lenet-300-100")
     parser.add_argument("--method", choices=("better", "paper"), default="better")
     parser.add_argument("--seed", type=int, help="one run alone")
     parser.add_argument("--evaluate", type=Path, help="test error of a compressed file; what a fresh process is asked")
-    parser.add_argument("--table", action="store_true", help="print the table of the recorded runs")
-    options = parser.parse_args()
-    if options.data is None and not options.table:
-        parser.error("--data FOLDER is needed")
-    return options
+    return parser.parse_args()
 
 
 def run(folder: Path, network: str, method: str, seed: int) -> None:
@@ -161,6 +123,7 @@ def run(folder: Path, network: str, method: str, seed: int) -> None:
     shared = copy.deepcopy(module)
     shared.load_state_dict(values)
     parameters = sum(each.numel() for each in module.parameters())
+    chosen = f"--network {network} --method {method} --seed {seed}"
     row = {
         "network": network,
         "method": method,
@@ -179,25 +142,15 @@ def run(folder: Path, network: str, method: str, seed: int) -> None:
             "processor_time": round(processor_s, 1),
             "decoding": decoded["decode_s"],
         },
-        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "same_outputs_after_decoding": decoded["checksum"] == checksum(shared, test),
         "settings": asdict(case.settings),
         "baseline_epochs": case.baseline_epochs,
         "coding": case.coding,
         "layers": layer_report(compressed.contents, module.state_dict()),
         "warnings": compressed.warnings,
-        "machine": {
-            "processor": processor(),
-            "threads": 1,
-            "torch": torch.__version__,
-            "python": sys.version.split()[0],
-        },
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": "python benchmarks/deep_compression.py --data FOLDER "
-        f"--network {network} --method {method} --seed {seed}",
+        **facts(f"python benchmarks/deep_compression.py --data FOLDER {chosen}", total_s, threads=1),
     }
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{network}-{method}-seed{seed}.json").write_text(json.dumps(row, indent=1) + "\n")
+    write(RESULTS / f"{network}-{method}-seed{seed}.json", row)
     print({key: row[key] for key in ("baseline_error", "error", "file_bytes", "ratio", "seconds")}, flush=True)
 
 
@@ -254,37 +207,6 @@ def tell(fraction: float | None, text: str = "", **data: Any) -> None:
         point = data["curve"]
         error = 100 * (1 - (point["validation_accuracy"] or 0))
         print(f"{text}: {point['kept']} weights, validation error {error:.2f} %, {point['seconds']} s", flush=True)
-
-
-def processor() -> str:
-    """The CPU's name."""
-    facts = Path("/proc/cpuinfo")
-    lines = facts.read_text().splitlines() if facts.exists() else []
-    names = [each.partition(":")[2].strip() for each in lines if each.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
-def table() -> str:
-    """The recorded runs as a Markdown table: medians over the seeds."""
-    lines = [
-        "| network | method | file | ratio | baseline error | error | difference | time | peak memory |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for network, method in CASES:
-        rows = [json.loads(each.read_text()) for each in sorted(RESULTS.glob(f"{network}-{method}-seed*.json"))]
-        if not rows:
-            continue
-        median = statistics.median
-        lines.append(
-            f"| {network} | {method}, {len(rows)} seeds | {median(each['file_bytes'] for each in rows):,.0f} B "
-            f"| {median(each['ratio'] for each in rows):.0f}× "
-            f"| {median(each['baseline_error'] for each in rows):.2f} % "
-            f"| {median(each['error'] for each in rows):.2f} % "
-            f"| {median(each['error'] - each['baseline_error'] for each in rows):+.2f} pt "
-            f"| {max(each['seconds']['total'] for each in rows):.0f} s at most "
-            f"| {max(each['peak_memory_bytes'] for each in rows) / 1e6:.0f} MB |"
-        )
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
@@ -24,11 +23,12 @@ from torch import nn
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.facts import facts, peak_memory_bytes, write  # noqa: E402
 from engine import catalog  # noqa: E402
 from engine.coding import container  # noqa: E402
 from engine.coding.one_shot import share_at_once  # noqa: E402
 
-RESULTS = ROOT / "benchmarks" / "deep-compression"
+RESULTS = ROOT / "benchmarks" / "compression"
 AMOUNTS = {"vgg16": 0.925, "resnet50": 0.7}
 LEVELS, CONV_LEVELS = 31, 255
 
@@ -65,6 +65,7 @@ def run(network: str, coding: str) -> None:
         module.load_state_dict({name: torch.from_numpy(each) for name, each in contents.values().items()})
         command = [sys.executable, __file__, "--network", network, "--evaluate", str(path)]
         decoded = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    chosen = f"--network {network} --coding {coding}"
     row = {
         "network": network,
         "coding": coding,
@@ -75,13 +76,10 @@ def run(network: str, coding: str) -> None:
         "ratio": parameters * 4 / size,
         "same_outputs_after_decoding": decoded["checksum"] == checksum(module),
         "seconds": {"sharing": round(shared_s, 1), "coding": round(coded_s, 1), "decoding": decoded["decode_s"]},
-        "peak_memory_bytes": peak_memory_bytes(),
         "decoder_peak_memory_bytes": decoded["peak_memory_bytes"],
-        "threads": 1,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        **facts(f"python benchmarks/deep_compression_scale.py {chosen}", time.perf_counter() - started, threads=1),
     }
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"scale-{network}-{coding}.json").write_text(json.dumps(row, indent=1) + "\n")
+    write(RESULTS / f"scale-{network}-{coding}.json", row)
     print(json.dumps(row), flush=True)
 
 
@@ -94,12 +92,6 @@ def evaluate(path: Path, network: str) -> dict[str, object]:
     module = catalog.build(f"torchvision.{network}", {})
     module.load_state_dict({name: torch.from_numpy(each) for name, each in values.items()})
     return {"checksum": checksum(module), "decode_s": seconds, "peak_memory_bytes": peak}
-
-
-def peak_memory_bytes() -> int:
-    """The most memory this process held, from Linux; a child's `ru_maxrss` would begin with its parent's."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(each.split()[1]) * 1024 for each in lines if each.startswith("VmHWM"))
 
 
 @torch.no_grad()

@@ -1,8 +1,9 @@
-"""Read MNIST's IDX files: training, validation and test split as tensors."""
+"""Read MNIST's IDX files: training, validation and test split, as tensors or as a data set to upload."""
 
 from __future__ import annotations
 
 import gzip
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,16 @@ def splits(folder: Path) -> tuple[Tensors, Tensors, Tensors]:
         Tensors((images[held],), labels[held]),
         Tensors((test[0],), test[1]),
     )
+
+
+def save(path: Path, splits: Mapping[str, Tensors]) -> None:
+    """Write a data set that the product reads: `train`, `validation` and `test`; -1 is no label."""
+    arrays = {
+        "pixels": torch.cat([each.inputs[0] for each in splits.values()]).numpy(),
+        "labels": torch.cat([each.labels for each in splits.values()]).numpy(),
+        "split": np.concatenate([np.full(len(each), name) for name, each in splits.items()]),
+    }
+    np.savez(path, **arrays)
 
 
 def read(folder: Path, part: str) -> tuple[torch.Tensor, torch.Tensor]:
