@@ -39,8 +39,14 @@ def candidates(frame: pd.DataFrame, constraints: Constraints | None = None) -> p
 
 
 def fastest(frame: pd.DataFrame) -> pd.Series | None:
-    """The row with the lowest median latency."""
-    return pick(frame, frame["latency_ms"])
+    """The row with the lowest median latency; an unstable one has to be faster by more than its own spread."""
+    return pick(frame, steady_latency(frame))
+
+
+def steady_latency(frame: pd.DataFrame) -> pd.Series:
+    """Latency in ms, with the spread of its calls added where the timings were unstable."""
+    spread = frame["variation"].fillna(0.0).where(frame["unstable"] != "", 0.0)
+    return frame["latency_ms"] * (1.0 + spread)
 
 
 def smallest(frame: pd.DataFrame) -> pd.Series | None:
@@ -65,7 +71,7 @@ def balanced(frame: pd.DataFrame, baseline: pd.Series | None) -> pd.Series | Non
     kept = frame
     if frame["accuracy"].notna().any() and pd.notna(baseline["accuracy"]):
         kept = frame[frame["accuracy"] >= baseline["accuracy"] - ACCURACY_LOSS]
-    gain = np.log(kept["latency_ms"] / baseline["latency_ms"]) + np.log(kept["file_bytes"] / baseline["file_bytes"])
+    gain = np.log(steady_latency(kept) / baseline["latency_ms"]) + np.log(kept["file_bytes"] / baseline["file_bytes"])
     return pick(kept, gain)
 
 

@@ -48,21 +48,22 @@ def headline(frame: pd.DataFrame, constraints: Constraints | None = None) -> str
     base, best = baseline_row(frame), fastest(candidates(frame, constraints))
     if best is None:
         return "No variant gave correct outputs and a latency, so there is no winner." + set_aside(frame)
-    if base is None:
+    if base is None or pd.isna(best["speedup"]):
         return f"{best['label']} is the fastest at {numbers.duration(best['latency_ms'])}." + set_aside(frame)
     if best["variant"] == base["variant"] and waiting(frame):
         return f"The baseline, {base['label']}, takes {numbers.duration(base['latency_ms'])}; {waiting(frame)}."
     if best["variant"] == base["variant"]:
         said = f"Nothing beats the baseline, {base['label']}, at {numbers.duration(base['latency_ms'])}."
         return said + one_round(frame) + set_aside(frame)
-    if best["different"] is False:
+    if best["different"] is False or best["speedup"] <= 1:
         return f"No variant is measurably faster than {base['label']}: no difference for {best['label']}." + set_aside(
             frame
         )
     gain = numbers.ratio(best["speedup"], best["speedup_low"], best["speedup_high"])
-    words = f"{best['label']} is {gain} than {base['label']}, {size_words(best, base)}{accuracy_words(best)}."
+    shaky = " in unstable timings" if best["unstable"] else ""
+    words = f"{best['label']} is {gain} than {base['label']}{shaky}, {size_words(best, base)}{accuracy_words(best)}."
     so_far = f"So far: {words}" if waiting(frame) else words
-    return so_far + one_round(frame) + set_aside(frame)
+    return so_far + one_round(frame) + repeat(best) + set_aside(frame)
 
 
 def waiting(frame: pd.DataFrame) -> str:
@@ -108,6 +109,13 @@ def accuracy_words(row: pd.Series) -> str:
 def one_round(frame: pd.DataFrame) -> str:
     """The caveat of a single round."""
     return " Measured in one round, so there is no interval." if (frame["rounds"].dropna() <= 1).all() else ""
+
+
+def repeat(row: pd.Series) -> str:
+    """What to do about a winner whose timings were not stable."""
+    if not row["unstable"]:
+        return ""
+    return " The machine did not hold still: measure again with more rounds before relying on the ratio."
 
 
 def set_aside(frame: pd.DataFrame) -> str:
@@ -176,13 +184,14 @@ def compare(row: pd.Series, base: pd.Series | None, kind: str) -> str:
     )
     if base is None:
         return ""
+    shaky = ", unstable" if row["unstable"] and speed else ""
     if kind == "latency":
-        return speed
+        return speed + shaky
     if kind == "size":
         return size_words(row, base)
     if kind == "accuracy":
         return accuracy_words(row).removeprefix(", ").removeprefix("and ").removeprefix("with ")
-    return f"{numbers.ratio(row['speedup'], different=row['different'])}, {size_words(row, base)}"
+    return f"{numbers.ratio(row['speedup'], different=row['different'])}{shaky}, {size_words(row, base)}"
 
 
 def caveat(row: pd.Series, kind: str) -> str:
@@ -194,7 +203,8 @@ def caveat(row: pd.Series, kind: str) -> str:
         if pd.notna(row["rounds"]) and row["rounds"] <= 1:
             notes.append("one round, no interval")
         if row["unstable"]:
-            notes.append("unstable")
+            reason = str(row["unstable"]).rstrip(".")
+            notes.append(f"unstable: {reason[:1].lower()}{reason[1:]}")
     if row["evidence"] == "random":
         notes.append("outputs checked on random inputs only")
     return ", ".join(notes)

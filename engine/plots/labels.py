@@ -12,6 +12,7 @@ from engine.metrics import Metric
 from engine.plots.colours import BAD_TEXT, MUTED, STATUSES, TEXT, WARNING_TEXT, Theme
 
 NAME_LENGTH = 36
+TIMED = ("latency_ms", "throughput_per_s")
 
 
 def row_labels(
@@ -24,9 +25,11 @@ def row_labels(
     name = f"Suspect: {name}" if suspect else f"<b>{name}</b>" if bold or row["baseline"] else name
     text, shade = figure_text(row, facts, theme)
     empty = pd.isna(row[facts.name])
+    shaky = bool(row["unstable"]) and facts.name in TIMED and not empty
     return [
         note(name, shade if suspect else TEXT[theme], position - 0.32, pale=pale, right=False),
         note(text, shade, position + 0.1, pale=pale, right=not empty),
+        *([note("unstable", WARNING_TEXT[theme], position + 0.42, pale=pale, right=True)] if shaky else []),
     ]
 
 

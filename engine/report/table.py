@@ -77,7 +77,7 @@ def latency(row: pd.Series) -> str:
     return cell(
         f"<b>{numbers.duration(row['latency_ms'])}</b>",
         interval(row["latency_low"], row["latency_high"]),
-        "baseline" if row["baseline"] else speedup,
+        "baseline" if row["baseline"] else f"{speedup}, unstable" if speedup and row["unstable"] else speedup,
         escape(plain_words(row)),
         f"p90 {percentile(row['latency_p90'], row, 64)} · p99 {percentile(row['latency_p99'], row, 662)}",
         kind="number latency",

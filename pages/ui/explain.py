@@ -24,9 +24,10 @@ def verdict(line: pd.Series) -> str:
     if line["baseline"]:
         return f"The baseline takes {latency} a call at batch {int(line['batch_size'])}."
     ratio = numbers.ratio(line["speedup"], line["speedup_low"], line["speedup_high"], different=line["different"])
+    shaky = ", in unstable timings" if line["unstable"] else ""
     if ratio in ("no difference", "the same"):
-        return f"{latency} a call: {ratio} to the baseline."
-    return f"{latency} a call: {ratio} than the baseline."
+        return f"{latency} a call: {ratio} to the baseline{shaky}."
+    return f"{latency} a call: {ratio} than the baseline{shaky}."
 
 
 def figures(line: pd.Series) -> None:

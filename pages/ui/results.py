@@ -82,7 +82,8 @@ def speedup(row: pd.Series) -> str:
     """The ratio to the baseline in words."""
     if row["baseline"]:
         return "baseline"
-    return numbers.ratio(row["speedup"], row["speedup_low"], row["speedup_high"], different=row["different"])
+    words = numbers.ratio(row["speedup"], row["speedup_low"], row["speedup_high"], different=row["different"])
+    return f"{words}, unstable" if words and row["unstable"] else words
 
 
 def outputs(row: pd.Series) -> str:

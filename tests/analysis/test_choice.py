@@ -107,3 +107,21 @@ def test_all_failed_is_said() -> None:
 
 def test_constraints_that_nothing_meets(rows: pd.DataFrame) -> None:
     assert "no winner" in headline(rows, Constraints(max_latency_ms=0.01))
+
+
+def test_a_stable_variant_wins_over_an_unstable_one_that_is_hardly_faster(rows: pd.DataFrame) -> None:
+    changed = rows.copy()
+    winner = changed["variant"] == "trt"
+    changed.loc[winner, "unstable"], changed.loc[winner, "variation"] = "Calls vary by 60.0% (limit 2.5%).", 0.6
+    best = fastest(candidates(changed))
+    assert best is not None
+    assert best["variant"] == "ort"
+
+
+def test_an_unstable_winner_says_so_where_its_number_stands(rows: pd.DataFrame) -> None:
+    changed = rows.assign(unstable="The baseline drifted by 80.0% within a round (limit 3%).")
+    assert "than PyTorch FP32 in unstable timings" in headline(changed)
+    assert "measure again" in headline(changed)
+    card = cards(changed)[0]
+    assert card.compared.endswith(", unstable")
+    assert "unstable: the baseline drifted by 80.0%" in card.note

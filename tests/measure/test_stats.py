@@ -139,3 +139,10 @@ def test_thinning_keeps_order_ends_and_at_most_two_thousand() -> None:
     assert len(thinned) == 2000
     assert (thinned[0], thinned[-1]) == (0, 10_000)
     assert np.all(np.diff(thinned) > 0)
+
+
+def test_a_baseline_that_was_disturbed_makes_no_speedup() -> None:
+    """First slot slowed down fourfold by something else: the variant is as fast as the baseline."""
+    found = stats.speedup([np.full(30, 1.0)] * 3, [[np.full(30, 4.0), np.full(30, 1.0)]] * 3)
+    assert found.value == 1.0
+    assert found.different is False

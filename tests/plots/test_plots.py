@@ -71,7 +71,8 @@ def test_colours_stand_out_from_the_background(theme: Theme) -> None:
 
 def test_four_charts_share_order_and_colours(rows: pd.DataFrame) -> None:
     figures = [bar_chart(rows, each) for each in SIDE_BY_SIDE]
-    orders = [[note.text for note in figure.layout.annotations[:-1:2]] for figure in figures]
+    texts = [[each.text for each in figure.layout.annotations if each.text != "unstable"] for figure in figures]
+    orders = [each[:-1:2] for each in texts]
     assert all(order == orders[0] for order in orders)
     shades = [{trace.customdata[0]: trace.marker.color for trace in figure.data} for figure in figures]
     assert all(each == shades[0] for each in shades)
@@ -143,3 +144,9 @@ def test_layers_add_up_to_the_whole() -> None:
 def test_the_sweep_marks_a_suspect_line() -> None:
     names = [trace.name for trace in throughput_chart(sweep(gpu_document())).data]
     assert "⚠ TensorRT FP8 (suspect)" in names
+
+
+def test_unstable_is_written_at_the_bar(rows: pd.DataFrame) -> None:
+    said = [each.text for each in bar_chart(rows, "latency_ms").layout.annotations]
+    assert said.count("unstable") == 1
+    assert "unstable" not in [each.text for each in bar_chart(rows, "file_bytes").layout.annotations]
