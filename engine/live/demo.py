@@ -54,7 +54,7 @@ class Demo:
         self.settings = settings
         self.idle_s = idle_s
         self.workers: dict[str, LiveWorker] = {}
-        self.waiting: queue.Queue[Asked] = queue.Queue()
+        self.waiting: queue.Queue[Asked | None] = queue.Queue()
         self.changing = threading.Lock()
         self.closing = threading.Event()
         self.keeper: threading.Thread | None = None
@@ -83,32 +83,44 @@ class Demo:
         return asked.answers.result()
 
     def close(self) -> None:
-        """End all workers, also in the middle of a question."""
-        self.closing.set()
-        keeper = self.keeper
-        if keeper is not None:
-            keeper.join()
+        """End all workers, also in the middle of a question; a later question opens them again."""
+        with self.changing:
+            keeper = self.keeper
+            if keeper is None:
+                return
+            self.closing.set()
+            self.waiting.put(None)
+        keeper.join()
 
     def keep(self) -> None:
         """The keeper: answer what is asked until nobody asks any more."""
         last = time.monotonic()
         while True:
-            try:
-                asked = self.waiting.get(timeout=min(LOOK_S, self.idle_s))
-            except queue.Empty:
-                if self.wanted(last):
-                    continue
-                with self.changing:
-                    if self.waiting.empty():
-                        self.end(set(self.workers))
-                        self.keeper = None
-                        return
-                continue
-            try:
-                asked.answers.set_result(self.answer(asked))
-            except BaseException as error:
-                asked.answers.set_exception(error)
-            last = time.monotonic()
+            asked = self.next_one()
+            if asked is not None:
+                try:
+                    asked.answers.set_result(self.answer(asked))
+                except BaseException as error:
+                    asked.answers.set_exception(error)
+                last = time.monotonic()
+            elif not self.wanted(last) and self.left():
+                return
+
+    def next_one(self) -> Asked | None:
+        """The next question, or None when there is none for a while or the demo is being closed."""
+        try:
+            return self.waiting.get(timeout=min(LOOK_S, self.idle_s))
+        except queue.Empty:
+            return None
+
+    def left(self) -> bool:
+        """End all workers and let the keeper go; False when somebody asked in this very moment."""
+        with self.changing:
+            if not self.waiting.empty():
+                return False
+            self.end(set(self.workers))
+            self.keeper = None
+            return True
 
     def wanted(self, last: float) -> bool:
         """Whether open workers should stay: someone asked lately, and nothing is measured beside them."""

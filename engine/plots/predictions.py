@@ -45,14 +45,14 @@ def predictions_chart(
                 "range": [len(names) - 0.5, -0.5],
                 "fixedrange": True,
                 "showgrid": False,
+                "ticklabelstandoff": 4,
                 "tickfont": {"color": TEXT[theme]},
             },
             "xaxis": {
                 "range": [0, 118],
                 "tickvals": [0, 50, 100],
-                "ticksuffix": " %",
                 "fixedrange": True,
-                "title": {"text": "Probability"},
+                "title": {"text": "Probability (%)"},
             },
         },
     )

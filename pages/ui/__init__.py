@@ -16,6 +16,7 @@ PAGES = {
         ("runs", "Runs", "play_circle"),
         ("compare", "Compare", "bar_chart"),
         ("explain", "Explain", "troubleshoot"),
+        ("demo", "Demo", "play_arrow"),
         ("reports", "Reports", "summarize"),
     ],
     "More": [

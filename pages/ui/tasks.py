@@ -19,7 +19,9 @@ from engine.worker.protocol import Event
 from pages.ui.badges import plain
 
 POLL_S = 0.5
+WAIT_POLL_S = 0.02
 KEPT = 200
+OnEvent = Callable[[Event], None]
 
 
 @dataclass
@@ -82,6 +84,20 @@ def carry_out(task: Task, work: Callable[[Callable[[Event], None]], str]) -> Non
         task.hint = "Try again; if it happens again, report it with the server's log."
     finally:
         task.done = True
+
+
+def wait(id: str, seconds: float) -> bool:
+    """Whether a task is done, waiting for it so long at most."""
+    deadline = time.monotonic() + seconds
+    while running(id) and time.monotonic() < deadline:
+        time.sleep(WAIT_POLL_S)
+    return not running(id)
+
+
+def running(id: str) -> bool:
+    """Whether there is such a task and it is not done."""
+    task = find(id)
+    return task is not None and not task.done
 
 
 def find(id: str) -> Task | None:
