@@ -14,6 +14,7 @@ from engine.schedule.plan import wanted
 from engine.spec import Status
 from engine.store.phases import Wanted
 from engine.store.rows import ComparisonState, PhaseRow, VariantProgress, VariantRow
+from engine.summary import reproduce
 from engine.summary.results import gather, verdict
 from engine.worker.protocol import LOG
 
@@ -53,13 +54,18 @@ class Costs:
         return median(chosen) * max(1, len(phase.batch_sizes)) if chosen else None
 
     def until(self, left: Iterable[Wanted], variant_id: str) -> float | None:
-        """Seconds until the last phase of a variant is over, with everything that comes before it."""
-        total, last = 0.0, None
+        """Seconds until the last phase of a variant is over, with everything that comes before it.
+
+        None while there is a kind of phase among them that was never measured.
+        """
+        total: float | None = 0.0
+        last = None
         for each in left:
-            total += self.seconds(each) or 0.0
+            seconds = self.seconds(each)
+            total = None if total is None or seconds is None else total + seconds
             if each.variant_id == variant_id:
                 last = total
-        return last if any(each.seconds > 0 for each in self.phases) else None
+        return last
 
 
 def line(
@@ -94,9 +100,16 @@ def line(
         elapsed_s=sum(each.seconds for each in mine) + (time.time() - running.started if running else 0.0),
         remaining_s=remaining(costs, left, row, running) if todo and status in ("queued", "running") else None,
         log=latest.folder / LOG if latest else None,
-        reproduce=latest.command if latest else "",
-        failing_step=next((each.failing_step for (id, _), each in state.builds.items() if id == row.id), ""),
+        reproduce=(latest.command if latest else "") or reproduce(state.comparison, render(row.variant.recipe)),
+        failing_step=failing(state, row, mine),
     )
+
+
+def failing(state: ComparisonState, row: VariantRow, phases: list[PhaseRow]) -> str:
+    """The step of the route that could not be carried out, else the phase that ended badly, or nothing."""
+    steps = (each.failing_step for (id, _), each in state.builds.items() if id == row.id)
+    ended = (each.kind for each in phases if each.state == "done" and each.status not in ("ok", "suspect", "cancelled"))
+    return next(filter(None, steps), "") or next(ended, "")
 
 
 def remaining(costs: Costs, left: list[Wanted], row: VariantRow, running: PhaseRow | None) -> float | None:
@@ -132,4 +145,5 @@ def finished_elsewhere(variant: VariantDocument) -> VariantProgress:
         status=status,  # type: ignore[arg-type]
         reason=reason,
         hint=hint,
+        reproduce=variant.reproduce,
     )

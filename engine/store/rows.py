@@ -152,7 +152,7 @@ class VariantProgress:
 
     `stage` is what is happening or happened last: prepare, reference, build, measure, profile, done.
     `log` is the log of the last phase and `reproduce` the command that repeats it; `failing_step` is
-    the step of the route that could not be carried out.
+    the step of the route that could not be carried out, or the phase that ended badly after all steps.
     """
 
     variant_id: str

@@ -21,7 +21,8 @@ STAGES = {
     "profile": "Profiling",
     "done": "Finished",
 }
-BAD = ("suspect", "unsupported", "failed", "oom", "timeout", "crashed", "cancelled")
+BROKEN = ("failed", "oom", "timeout", "crashed")
+BAD = ("suspect", "unsupported", "cancelled", *BROKEN)
 LOG_TAIL = 20_000
 
 
@@ -55,8 +56,15 @@ def variant_line(row: ComparisonRow, line: VariantProgress) -> None:
             st.progress(min(1.0, line.fraction), text=badges.plain(text))
             if line.log is not None and line.status == "running":
                 training.draw(training.live(line.log.parent), key=f"curve_{line.variant_id}")
+        if line.failing_step and line.status in BROKEN:
+            st.markdown(f"**{badges.plain(line.recipe)}: failed in {badges.plain(step_name(line))}**")
         if line.reason:
             st.markdown(f"{badges.plain(line.reason)} {badges.plain(line.hint)}")
+
+
+def step_name(line: VariantProgress) -> str:
+    """The step that failed, or what was going on after the last step, in words."""
+    return STAGES.get(line.failing_step, line.failing_step).lower()
 
 
 def timing(line: VariantProgress) -> str:
@@ -82,7 +90,7 @@ def actions(row: ComparisonRow, line: VariantProgress) -> None:
             store().cancel(row.id, line.variant_id)
             st.rerun(scope="fragment")
     elif line.status not in ("ok", "queued", "running", "unsupported"):
-        help = f"The step that failed: {line.stage}." if line.stage != "done" else "Run it again."
+        help = f"It failed in {step_name(line)}." if line.failing_step else "Run it again."
         if st.button("Retry", key=f"retry_{line.variant_id}", icon=":material/refresh:", help=help):
             store().retry(row.id, line.variant_id)
             st.rerun()

@@ -176,13 +176,33 @@ def test_builds_that_time_nothing_go_side_by_side(store: Store, monkeypatch: pyt
     assert [each.batch_sizes for each in alongside(state, first, plan)] == [(0,), (1,)], "12 cores: three builds"
 
 
-def test_nothing_goes_beside_a_measurement_or_a_build_that_times_kernels(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(planning, "threads_for", lambda wanted: 12)
+def test_measurements_start_together_as_many_as_there_are_cores(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "threads_for", lambda wanted: 4)
     state = store.state(comparison(store, A, B, workload=TWO_ROUNDS))
     plan = (each for each in wanted(state) if each.kind == "measure")
-    assert alongside(state, next(plan), plan) == []
+    assert [each.kind for each in alongside(state, next(plan), plan)] == ["measure"] * 3
+
+
+def test_nothing_goes_beside_a_build_that_times_kernels(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "threads_for", lambda wanted: 12)
+    state = store.state(comparison(store, A, B, workload=TWO_ROUNDS))
     monkeypatch.setattr(planning, "times_kernels", lambda row: True)
     builds = (each for each in wanted(state) if each.kind == "build")
     assert alongside(state, next(builds), builds) == []
+
+
+def test_the_command_is_known_before_anything_ran(store: Store) -> None:
+    id = comparison(store, A, B)
+    lines = store.progress(id)
+    assert lines[1].reproduce.startswith(f"optibench compare MODEL --recipe '{B}'")
+    assert lines[1].remaining_s is None
+
+
+def test_a_variant_that_could_not_be_measured_says_so(store: Store) -> None:
+    id = comparison(store, A)
+
+    def answer(phase: PhaseRow) -> Outcome:
+        return Outcome("crashed", {}, "It died.", "Look.") if phase.kind == "measure" else fine(phase)
+
+    work_through(store, id, answer)
+    assert store.progress(id)[0].failing_step == "measure"
