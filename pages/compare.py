@@ -22,7 +22,7 @@ found = document(row)
 view = compare.controls(found)
 all_rows = frame(row, view.latency, view.baseline)
 rows = sort(at_batch(all_rows, view.batch_size), view.order)
-limits = compare.constraints(rows, row.id)
+limits = compare.constraints(rows)
 faded = set(rows.loc[~meets(rows, limits), "variant"])
 
 with st.container(horizontal=True):

@@ -79,9 +79,19 @@ def test_one_round_says_that_there_is_no_interval(open_page: Open, dashboard: Da
 
 def test_constraints_take_away_the_winner(open_page: Open, dashboard: Dashboard) -> None:
     at = open_page("compare", comparison=dashboard.recorded)
-    key = f"limit_file_bytes_{dashboard.recorded}"
-    at.select_slider(key=key).set_value("51.2 MB").run()
+    at.select_slider(key="max_size").set_value("51.2 MB").run()
     assert at.metric[0].value == "0.580 ms"
+
+
+def test_a_link_reopens_the_constraints(open_page: Open, dashboard: Dashboard) -> None:
+    at = open_page("compare", comparison=dashboard.recorded, max_size="51.2 MB", batch="32")
+    assert at.select_slider(key="max_size").value == "51.2 MB"
+    assert at.metric[0].value != "1.73 ms"
+
+
+def test_constraints_of_another_comparison_are_let_go(open_page: Open, dashboard: Dashboard) -> None:
+    at = open_page("compare", comparison=dashboard.quick, max_size="51.2 MB", max_latency="0.401 ms")
+    assert at.metric[0].value == "1.52 ms"
 
 
 def test_another_baseline_changes_the_ratio(open_page: Open, dashboard: Dashboard) -> None:
