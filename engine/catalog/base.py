@@ -49,6 +49,11 @@ class Source(Plugin):
         """The architectures it offers, without the prefix."""
 
     @classmethod
+    def preload(cls, name: str) -> None:
+        """Import what building one will import; looking it up does so in most libraries."""
+        cls.names()
+
+    @classmethod
     @abstractmethod
     def build(cls, name: str, arguments: Mapping[str, Any]) -> nn.Module:
         """Build one with random weights; downloads nothing."""

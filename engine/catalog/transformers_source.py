@@ -40,6 +40,12 @@ class TransformersSource(Source):
         return list(LISTED)
 
     @classmethod
+    def preload(cls, name: str) -> None:
+        import transformers
+
+        getattr(transformers, name, None)  # its module is imported when the name is looked up
+
+    @classmethod
     def build(cls, name: str, arguments: Mapping[str, Any]) -> nn.Module:
         from engine.adapter import adapted
 

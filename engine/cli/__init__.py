@@ -78,7 +78,9 @@ def compare(
     recipe: Annotated[
         list[str] | None, typer.Option(help="A recipe, such as 'trace > freeze > torchscript'. Repeatable.")
     ] = None,
-    preset: Annotated[str, typer.Option(help="quick, full or recorded; quick when no recipe is given.")] = "",
+    preset: Annotated[
+        str, typer.Option(help="quick, full or recorded: how much is measured, and what, where no recipe is named.")
+    ] = "",
     batch: Annotated[str, typer.Option(help="Batch sizes, such as 1,8.")] = "",
     device: Annotated[str, typer.Option(help="cpu or cuda; the GPU where there is one.")] = "",
     shape: Annotated[list[str] | None, typer.Option(help="NAME=1x3x224x224. Repeatable.")] = None,

@@ -128,11 +128,10 @@ def workload_of(request: Request, spec: ModelSpec) -> Workload:
 
 
 def variants_of(request: Request, spec: ModelSpec, workload: Workload) -> list[Variant]:
-    """The recipes that were named, and the preset's when one was named or no recipe was."""
+    """The recipes that were named, or else the preset's; a reference is always measured with them."""
     chosen = [("", each) for each in request.recipes]
-    if request.preset or not chosen:
-        preset = request.preset or "quick"
-        chosen = [*presets.recipes(spec, workload.device, preset, dataset=bool(request.dataset)), *chosen]
+    if not chosen:
+        chosen = presets.recipes(spec, workload.device, request.preset or "quick", dataset=bool(request.dataset))
     return presets.variants(spec, workload.device, chosen)
 
 

@@ -42,6 +42,10 @@ class Format(Plugin):
         raise NotImplementedError
 
     @classmethod
+    def preload(cls, artifact: Artifact) -> None:
+        """Import what loading this artifact will import, without touching a device."""
+
+    @classmethod
     def inspect(cls, artifact: Artifact, progress: Any) -> ModelSpec:
         """Open the artifact (in a worker only) and say what it is."""
         raise NotImplementedError

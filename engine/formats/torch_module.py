@@ -45,6 +45,17 @@ class TorchModule(Format):
         return False  # such folders are made here, from weights and an architecture
 
     @classmethod
+    def preload(cls, artifact: Artifact) -> None:
+        import torch  # noqa: F401
+
+        architecture = read_model(artifact.path)["architecture"]
+        if architecture not in (PROGRAM, GRAPH):
+            from engine import catalog
+
+            source, name = catalog.source_of(architecture)
+            source.preload(name)
+
+    @classmethod
     def inspect(cls, artifact: Artifact, progress: Any) -> ModelSpec:
         from engine.inspection.module import inspect_module
 

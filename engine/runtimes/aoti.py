@@ -25,6 +25,7 @@ class AotInductor(Runtime):
     title = "AOTInductor"
     requires = ("torch",)
     formats = ("aot-inductor",)
+    modules = ("torch",)
     family = "compile"
 
     tf32: bool = option(False, "Use TF32 tensor cores for FP32 matrix products and convolutions (GPU)", label="TF32")

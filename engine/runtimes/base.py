@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -91,12 +92,14 @@ class Session(ABC):
 class Runtime(Plugin):
     """Opens artifacts of `formats` and runs them.
 
+    `modules` is what opening an artifact imports; workers import it before their turn to be measured.
     `family` groups runtimes by colour and by what may share a process. `compiles` is true for
     runtimes that compile on first use: they get a hidden build whose artifact is the compiler cache,
     and a process for each batch size.
     """
 
     formats: ClassVar[tuple[str, ...]] = ()
+    modules: ClassVar[tuple[str, ...]] = ()
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
     family: ClassVar[str] = "pytorch"
     compiles: ClassVar[bool] = False
@@ -111,6 +114,12 @@ class Runtime(Plugin):
     def precision(self, artifact_precision: str, device: str) -> str:
         """The precision that parity is judged by; options such as TF32 or autocast lower it."""
         return artifact_precision
+
+    @classmethod
+    def preload(cls) -> None:
+        """Import what `open` will import, without touching a device."""
+        for each in cls.modules:
+            importlib.import_module(each)
 
     @abstractmethod
     def open(self, artifact: Artifact, spec: ModelSpec, site: Site) -> Session:

@@ -27,6 +27,7 @@ class Eager(Runtime):
     title = "PyTorch eager"
     requires = ("torch",)
     formats = ("torch-module", "exported-program")
+    modules = ("torch",)
     family = "pytorch"
 
     tf32: bool = option(False, "Use TF32 tensor cores for FP32 matrix products and convolutions (GPU)", label="TF32")

@@ -23,6 +23,7 @@ class OnnxRuntime(Runtime):
     requires = ("onnxruntime-gpu|onnxruntime",)
     install = "pip install onnxruntime-gpu"
     formats = ("onnx",)
+    modules = ("onnxruntime",)
     family = "onnxruntime"
 
     graph_optimization: str = option(

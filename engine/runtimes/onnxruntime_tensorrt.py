@@ -34,6 +34,7 @@ class OnnxRuntimeTensorRT(Runtime):
     requires = ("onnxruntime-gpu", "tensorrt|tensorrt-cu13|tensorrt-cu12")
     install = "pip install onnxruntime-gpu tensorrt"
     formats = ("onnx",)
+    modules = ("onnxruntime",)
     devices = ("cuda",)
     family = "onnxruntime"
 

@@ -31,6 +31,7 @@ class OnnxRuntimeTensorRTRtx(Runtime):
     requires = ("onnxruntime-gpu", f"{PLUGIN}|{PLUGIN}-cu13|{PLUGIN}-cu12")
     install = f"pip install onnxruntime-gpu {PLUGIN}-cu13"
     formats = ("onnx",)
+    modules = ("onnxruntime",)
     devices = ("cuda",)
     family = "onnxruntime"
 

@@ -35,6 +35,10 @@ class TensorRT(Runtime):
             reason = "A CUDA graph replays the same memory, and this model changes hidden state at each call"
         return reason
 
+    @classmethod
+    def preload(cls) -> None:
+        tensorrt_library.load()
+
     def open(self, artifact: Artifact, spec: ModelSpec, site: Site) -> Session:
         from engine.runtimes.tensorrt_session import TensorRTSession
 

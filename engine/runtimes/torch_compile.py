@@ -31,6 +31,7 @@ class TorchCompile(Runtime):
     title = "torch.compile"
     requires = ("torch",)
     formats = ("torch-module", "exported-program")
+    modules = ("torch._dynamo", "torch._inductor.compile_fx")
     family = "compile"
     compiles = True
 

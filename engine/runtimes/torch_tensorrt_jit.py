@@ -30,6 +30,7 @@ class TorchTensorRTJit(Runtime):
     requires = ("torch", torch_tensorrt.REQUIREMENT)
     install = torch_tensorrt.INSTALL
     formats = ("torch-module", "exported-program")
+    modules = ("torch._dynamo", "torch_tensorrt")
     devices = ("cuda",)
     family = "tensorrt"
     compiles = True

@@ -26,6 +26,7 @@ class TorchTensorRTRuntime(Runtime):
     requires = ("torch", torch_tensorrt.REQUIREMENT)
     install = torch_tensorrt.INSTALL
     formats = ("torch-tensorrt",)
+    modules = ("torch", "torch_tensorrt")
     devices = ("cuda",)
     family = "tensorrt"
 

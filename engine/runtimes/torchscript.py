@@ -27,6 +27,7 @@ class TorchScript(Runtime):
     title = "TorchScript"
     requires = ("torch",)
     formats = ("torchscript",)
+    modules = ("torch",)
     family = "torchscript"
 
     optimize: bool = option(True, "Let the profiling executor specialize and optimize the graph")

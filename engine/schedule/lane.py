@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 import filelock
 
 from engine.errors import OptibenchError
 from engine.schedule.locks import device_lock
-from engine.schedule.plan import alongside, wanted
+from engine.schedule.plan import TAKING_TURNS, alongside, wanted
 from engine.schedule.taking import take
 from engine.schedule.work import Work, environment_of, job_of
 from engine.store.phases import Wanted
@@ -20,6 +22,7 @@ from engine.store.rows import ComparisonState, PhaseRow
 from engine.store.store import Store
 from engine.worker.launch import launch
 from engine.worker.protocol import Event, Outcome
+from engine.worker.turn import Company, Turn
 
 NOTE_S = 0.5
 CANCEL_CHECK_S = 0.25
@@ -78,31 +81,49 @@ class Lane:
         """Run phases side by side while holding the device; each ends done or queued again."""
         holding = self.hold([phase for phase, _ in claimed])
         try:
+            turns = self.turns(state, claimed)
             workers = [
-                threading.Thread(target=self.run_one, args=(state, *each, holding), name=each[0].id)
-                for each in claimed[1:]
+                threading.Thread(target=self.run_one, args=(state, *each, holding, turn), name=each[0].id)
+                for each, turn in zip(claimed, turns, strict=True)
             ]
             for each in workers:
                 each.start()
-            self.run_one(state, *claimed[0], holding)
             for each in workers:
                 each.join()
         finally:
             if holding:
                 self.lock.release()
 
-    def run_one(self, state: ComparisonState, phase: PhaseRow, planned: Wanted, holding: bool) -> None:
+    def turns(self, state: ComparisonState, claimed: list[tuple[PhaseRow, Wanted]]) -> Sequence[Turn | None]:
+        """One turn for each phase that measures; builds wait for nobody."""
+        if claimed[0][1].kind not in TAKING_TURNS:
+            return [None] * len(claimed)
+        company = Company(len(claimed))
+        id = state.comparison.id
+        return [company.turn(i, functools.partial(self.still, id, each)) for i, (_, each) in enumerate(claimed)]
+
+    def still(self, id: str, planned: Wanted) -> bool:
+        """Whether a phase is still to be done after what the ones before it gave."""
+        return any(each.key == planned.key for each in wanted(self.store.state(id)))
+
+    def run_one(
+        self, state: ComparisonState, phase: PhaseRow, planned: Wanted, holding: bool, turn: Turn | None
+    ) -> None:
         """Run one phase and keep what it gave; what even that can't end is left to the recovery."""
         try:
-            self.run_and_keep(state, phase, planned, holding)
+            self.run_and_keep(state, phase, planned, holding, turn)
         finally:
             self.queue.let_go(phase)
+            if turn is not None:
+                turn.over()
 
-    def run_and_keep(self, state: ComparisonState, phase: PhaseRow, planned: Wanted, holding: bool) -> None:
+    def run_and_keep(
+        self, state: ComparisonState, phase: PhaseRow, planned: Wanted, holding: bool, turn: Turn | None
+    ) -> None:
         """Run one phase; every way it can end leaves it done or queued."""
         try:
-            outcome = self.launched(Work(self.store, state, phase, planned.position)) if holding else CANCELLED
-            if outcome.status == "cancelled" and self.stopping.is_set() and not self.unwanted(phase):
+            outcome = self.launched(Work(self.store, state, phase, planned.position), turn) if holding else CANCELLED
+            if outcome.status == "cancelled" and holding and not self.unwanted(phase):
                 self.queue.requeue(phase)
                 return
             taken = take(phase, outcome)
@@ -135,7 +156,7 @@ class Lane:
             self.queue.waited(phases[0], time.monotonic() - began)
         return True
 
-    def launched(self, work: Work) -> Outcome:
+    def launched(self, work: Work, turn: Turn | None) -> Outcome:
         """Run a phase in a worker."""
         return launch(
             job_of(work),
@@ -145,6 +166,7 @@ class Lane:
             cancelled=Cancelled(self, work.phase),
             environment=environment_of(work.workload),
             writable=shared_caches(work),
+            turn=turn,
         )
 
     def unwanted(self, phase: PhaseRow) -> bool:

@@ -24,6 +24,8 @@ from engine.store.rows import DYNAMIC, ComparisonState, PhaseRow, VariantRow
 GOOD: tuple[Status, ...] = ("ok", "suspect")
 OPENING, CLOSING = 0, 1
 CORES_A_BUILD = 4
+TAKING_TURNS = ("measure", "profile")
+MOST_WAITING = 16
 PROFILED_PRESETS = ("full", "recorded")
 
 
@@ -49,16 +51,20 @@ def wanted(state: ComparisonState) -> Iterator[Wanted]:
 
 
 def alongside(state: ComparisonState, first: Wanted, rest: Iterator[Wanted]) -> list[Wanted]:
-    """What may be done beside `first`: further builds, as long as none of them times kernels.
+    """What is taken up together with `first`: builds run side by side, measurements only start so.
 
-    A quarter of the cores each, because exporters and compilers use several threads.
+    Builds have a quarter of the cores each, because exporters and compilers use several threads, and
+    none of them may time kernels. What measures gets a worker a core: they import their libraries
+    side by side and then take turns, one at a time.
     """
-    count = threads_for(0) // CORES_A_BUILD - 1
+    same = itertools.takewhile(lambda each: each.kind == first.kind, rest)
+    if first.kind in TAKING_TURNS:
+        return list(itertools.islice(same, min(threads_for(0), MOST_WAITING) - 1))
     rows = {each.id: each for each in state.variants}
     if first.kind != "build" or times_kernels(rows[str(first.variant_id)]):
         return []
-    builds = itertools.takewhile(lambda each: each.kind == "build", rest)
-    return [each for each in builds if not times_kernels(rows[str(each.variant_id)])][: max(0, count)]
+    count = threads_for(0) // CORES_A_BUILD - 1
+    return [each for each in same if not times_kernels(rows[str(each.variant_id)])][: max(0, count)]
 
 
 def times_kernels(row: VariantRow) -> bool:

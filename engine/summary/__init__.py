@@ -86,14 +86,16 @@ def environment(evidence: list[Evidence], comparison: ComparisonRow) -> dict[str
 def orchestration(comparison: ComparisonRow, phases: tuple[PhaseRow, ...]) -> dict[str, float]:
     """Where the time went, in seconds: workers, waiting for other comparisons, and what is left between them.
 
-    Builds may go side by side: `workers_s` adds up all workers, `working_s` is the time in which
-    there was at least one.
+    Builds and the start of measuring workers go side by side: `workers_s` adds up what all workers
+    took without waiting for their turn, `working_s` is the time in which at least one was at work.
     """
     if comparison.started is None:
         return {}
     done = [each for each in phases if each.finished is not None and each.started >= comparison.started]
     wall = (comparison.finished or time.time()) - comparison.started
-    working = covered([(each.finished - each.seconds, each.finished) for each in done if each.finished is not None])
+    spans = [(each.started, each.started + each.startup_s) for each in done]
+    spans += [(each.finished - each.seconds, each.finished) for each in done if each.finished is not None]
+    working = covered(spans)
     waited = sum(each.waited_s for each in done)
     by_kind = {f"{each.kind}_s": 0.0 for each in done}
     for each in done:

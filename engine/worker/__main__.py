@@ -29,7 +29,6 @@ def die_with_parent() -> None:
 
 def main(folder: Path) -> int:
     """Run the phase; every way it can end is an Outcome."""
-    began = time.monotonic()
     die_with_parent()
     report = Reporter(folder)
     try:
@@ -43,7 +42,8 @@ def main(folder: Path) -> int:
     except Exception as error:  # the border of the process: nothing may leave it unexplained
         traceback.print_exc()
         outcome = explain(error)
-    write_result(folder, Outcome(outcome.status, outcome.value, outcome.reason, outcome.hint, time.monotonic() - began))
+    seconds = time.monotonic() - report.began
+    write_result(folder, Outcome(outcome.status, outcome.value, outcome.reason, outcome.hint, seconds))
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # libraries that crash while they unload must not spoil a finished result

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
 import signal
@@ -14,10 +13,11 @@ from pathlib import Path
 
 from engine.errors import MissingDependency
 from engine.worker.jobs import Job
-from engine.worker.protocol import CANCEL, LOG, RESULT, Event, Outcome, read_events, read_result, write_job
+from engine.worker.protocol import LOG, Event, Outcome, read_result, write_job
 from engine.worker.sandbox import cache_environment, mentioned, wrap
+from engine.worker.turn import Turn
+from engine.worker.watch import Watch
 
-GRACE_S = 5.0
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -31,22 +31,26 @@ def launch(
     environment: dict[str, str] | None = None,
     writable: tuple[Path, ...] = (),
     readable: tuple[Path, ...] = (),
+    turn: Turn | None = None,
 ) -> Outcome:
     """Carry out one phase in a fresh process and wait for it.
 
     The folder keeps job, events, log and result. The sandbox lets the worker write there, to the
     folders the job names and to `writable`; `readable` is what it may see of a private /tmp besides.
+    With a `turn`, the worker imports its libraries and waits for it; `seconds` count from there.
     Never raises for anything the worker did.
     """
     write_job(folder, job)
     arguments = [sys.executable, "-m", "engine.worker", str(folder)]
     command = shlex.join(["cd", str(ROOT)]) + " && " + shlex.join(arguments)
-    began = time.monotonic()
     outputs, inputs = mentioned(job)
     try:
         isolated = wrap(arguments, writable=(folder, *outputs, *writable), readable=(*inputs, *readable))
     except MissingDependency as error:
         return Outcome("failed", {}, error.reason, error.hint, command=command)
+    watch = Watch(folder, timeout_s, on_event, cancelled, turn)
+    if turn is not None:
+        turn.hold(folder)
     with (folder / LOG).open("ab") as log:
         process = subprocess.Popen(
             isolated,
@@ -63,63 +67,15 @@ def launch(
             stderr=log,
             start_new_session=True,
         )
-        ended = wait(process, folder, began + timeout_s, on_event, cancelled)
-    seconds = time.monotonic() - began
+        ended = watch.follow(process)
+    seconds = time.monotonic() - watch.began
     result = read_result(folder)
     if result is None:
         result = judge(ended, process.returncode, timeout_s)
     startup = max(0.0, seconds - result.seconds) if result.seconds else 0.0
-    return Outcome(result.status, result.value, result.reason, result.hint, seconds, startup, command)
-
-
-def wait(
-    process: subprocess.Popen[bytes],
-    folder: Path,
-    deadline: float,
-    on_event: Callable[[Event], None] | None,
-    cancelled: Callable[[], bool] | None,
-) -> str:
-    """Follow a worker to its end; returns `exited`, `timeout` or `cancelled`."""
-    seen = 0
-    asked_at: float | None = None
-    pause = 0.01
-    while True:
-        running = process.poll() is None
-        for event in read_events(folder, seen):
-            seen += 1
-            if on_event:
-                on_event(event)
-        if not running or (folder / RESULT).exists():
-            finish(process)
-            return "cancelled" if asked_at and not (folder / RESULT).exists() else "exited"
-        now = time.monotonic()
-        if now > deadline:
-            kill(process)
-            return "timeout"
-        if cancelled and asked_at is None and cancelled():
-            asked_at = now
-            (folder / CANCEL).touch()
-        if asked_at is not None and now > asked_at + GRACE_S:
-            kill(process)
-            return "cancelled"
-        try:
-            process.wait(pause)
-        except subprocess.TimeoutExpired:
-            pause = min(pause * 1.5, 0.1)
-
-
-def finish(process: subprocess.Popen[bytes]) -> None:
-    """Let a worker that has written its result leave; help it after a while."""
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(GRACE_S)
-    kill(process)
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    """End a worker and everything it started."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    return Outcome(
+        result.status, result.value, result.reason, result.hint, seconds, startup + watch.held_back_s, command
+    )
 
 
 def judge(ended: str, code: int | None, timeout_s: float) -> Outcome:

@@ -16,6 +16,7 @@ from typing import Any
 
 from engine.spec import Status, from_json, to_json
 from engine.worker.jobs import JOBS, Job
+from engine.worker.turn import await_turn
 
 JOB, EVENTS, RESULT, LOG, CANCEL = "job.json", "events.jsonl", "result.json", "log.txt", "cancel"
 
@@ -44,14 +45,21 @@ class Outcome:
 
 
 class Reporter:
-    """Writes a worker's events."""
+    """Writes a worker's events. `began` is when its work began: the turn it waited for is not part of it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.began = time.monotonic()
         self.stream = (folder / EVENTS).open("a", buffering=1)
 
     def __call__(self, fraction: float | None = None, text: str = "", **data: Any) -> None:
         self.stream.write(json.dumps(to_json(Event(time.time(), text, fraction, data))) + "\n")
+
+    def await_turn(self) -> None:
+        """Say that everything is imported, and wait until the parent lets this worker go on."""
+        self(None, "Waiting for its turn", ready=True)
+        await_turn(self.folder)
+        self.began = time.monotonic()
 
     def cancelled(self) -> bool:
         """Whether the parent asked this phase to stop by itself."""

@@ -73,7 +73,7 @@ def test_a_timeout_kills_the_worker_and_its_children(tmp_path: Path) -> None:
 
 
 def test_cancelling_ends_a_worker_that_does_not_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.worker.launch.GRACE_S", 0.5)
+    monkeypatch.setattr("engine.worker.watch.GRACE_S", 0.5)
     events: list[Event] = []
     outcome = misbehave(tmp_path / "job", "sleep", on_event=events.append, cancelled=lambda: bool(events))
     assert outcome.status == "cancelled"

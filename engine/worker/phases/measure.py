@@ -13,6 +13,7 @@ from engine.worker.__main__ import explain
 from engine.worker.batch import failed, measure_batch
 from engine.worker.bench import Bench, set_up
 from engine.worker.jobs import MeasureJob
+from engine.worker.preloading import preload
 from engine.worker.protocol import Reporter
 from engine.worker.sweeping import dynamic_artifact, sweep
 
@@ -21,7 +22,10 @@ RAN = ("ok", "suspect")
 
 def run(job: MeasureJob, report: Reporter) -> dict[str, Any]:
     """Carry out the phase; see MeasureJob."""
+    import_s = preload(next(iter(job.artifacts.values()), ""), job.runtime)
+    report.await_turn()
     bench = set_up(job, report)
+    bench.import_s = import_s
     measurements: list[Measurement] = []
     for number, batch_size in enumerate(job.batch_sizes):
         bench.stop_if_cancelled()

@@ -21,6 +21,7 @@ from engine.profiling.ceilings import ceilings
 from engine.profiling.operations import count
 from engine.spec import ModelSpec
 from engine.worker.jobs import ProfileJob
+from engine.worker.preloading import preload
 from engine.worker.protocol import Reporter
 
 WARM_UP_CALLS, WARM_UP_SECONDS = 5, 0.2
@@ -29,6 +30,8 @@ TIMED_CALLS, TIMED_SECONDS = 10, 0.2
 
 def run(job: ProfileJob, report: Reporter) -> dict[str, Any]:
     """Carry out the phase; see ProfileJob. What one part can't tell is a note, not an error."""
+    preload(job.artifact, job.runtime)
+    report.await_turn()
     spec = job.spec.with_shapes(job.workload.shapes)
     artifact = read_manifest(Path(job.artifact))
     runtime = runtime_for(job.runtime, artifact, spec, job.workload.device)
