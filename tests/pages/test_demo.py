@@ -1,0 +1,110 @@
+"""The Demo page: two variants side by side, and what to do where there is nothing to run."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from streamlit.runtime.caching.cache_resource_api import clear_session_cache
+from streamlit.testing.v1 import AppTest
+
+from engine.measurement import BuildResult
+from engine.recipes import parse
+from engine.routes import plan
+from engine.schedule.locks import device_lock
+from engine.spec import Workload, to_json
+from engine.store.rows import PhaseRow
+from engine.worker.protocol import Outcome
+from tests.measure import models
+from tests.pages.conftest import Dashboard, Open
+from tests.pages.test_pages import words
+from tests.schedule.made import fine, work_through
+
+
+@pytest.fixture
+def built(dashboard: Dashboard, tmp_path: Path) -> str:
+    """A finished comparison of three recipes, whose artifacts are one real graph."""
+    made = models.classifier(tmp_path / "model")
+    model = dashboard.store.add_model(made.spec, Path(made.folder))
+    recipes = ("onnxruntime", "onnx-simplify > onnxruntime", "half > onnxruntime")
+    chosen = [
+        plan(made.spec, parse(each), "cpu", label=each, baseline=number == 0) for number, each in enumerate(recipes)
+    ]
+    id = dashboard.store.create_comparison("Built", model, Workload(threads=1, batch_sizes=(2,)), chosen)
+
+    def answer(phase: PhaseRow) -> Outcome:
+        if phase.kind == "build":
+            found = BuildResult("ok", build_s=0.5, details={"artifact": made.folder})
+            return Outcome("ok", to_json(found), seconds=1.0)
+        return fine(phase)
+
+    work_through(dashboard.store, id, answer)
+    return id
+
+
+def click(at: AppTest, key: str) -> None:
+    """Press a button of the page and wait for what it started."""
+    at.button(key=key).click().run()
+    while any(str(each.key).startswith("cancel_") for each in at.button):
+        at.run()
+    assert not at.exception
+
+
+def test_the_same_input_goes_through_both(open_page: Open, built: str, dashboard: Dashboard) -> None:
+    at = open_page("demo", comparison=built)
+    assert at.selectbox[1].value == dashboard.store.variants(built)[0].id
+    click(at, "run_once")
+    assert "Both say class " in words(at)
+    assert "equal to the last bit" in words(at)
+    assert [each.label for each in at.metric][:3] == ["Further calls", "First call", "Opening"]
+    assert len(at.get("plotly_chart")) == 2
+    click(at, "run_many")
+    assert at.metric[0].label == "Last 50 calls, median"
+    assert at.metric[0].value.endswith(" ms")
+    at.number_input[0].set_value(7).run()
+    assert not at.metric
+
+
+def test_the_url_names_the_pair(open_page: Open, built: str, dashboard: Dashboard) -> None:
+    first, _, third = (each.id for each in dashboard.store.variants(built))
+    at = open_page("demo", comparison=built, left=third, right=first)
+    assert [each.value for each in at.selectbox[1:3]] == [third, first]
+    assert at.selectbox[2].options == ["onnxruntime", "onnx-simplify > onnxruntime"]
+
+
+def test_a_measurement_goes_first(open_page: Open, built: str) -> None:
+    at = open_page("demo", comparison=built)
+    with device_lock("cpu"):
+        click(at, "run_once")
+    assert "A measurement is running on cpu" in at.error[0].value
+
+
+def test_a_worker_that_can_not_open_is_one_sentence(open_page: Open, built: str, tmp_path: Path) -> None:
+    (tmp_path / "model" / "model.onnx").write_bytes(b"garbage")
+    at = open_page("demo", comparison=built)
+    click(at, "run_once")
+    assert len(at.error) == 2
+    assert "Traceback" not in at.error[0].value
+
+
+def test_an_artifact_that_is_gone_is_said_with_what_to_do(open_page: Open, built: str, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "model")
+    at = open_page("demo", comparison=built)
+    assert "no longer there" in at.warning[0].value
+    assert at.button(key="run_once").disabled
+    assert at.get("page_link")[0].proto.label == "Compare the model again"
+
+
+def test_a_comparison_from_another_machine_says_so(open_page: Open, dashboard: Dashboard) -> None:
+    at = open_page("demo", comparison=dashboard.recorded)
+    assert "measured on another machine" in words(at)
+    assert not [each for each in at.button if each.key == "run_once"]
+
+
+def test_leaving_the_session_ends_its_workers(open_page: Open, built: str, dashboard: Dashboard) -> None:
+    at = open_page("demo", comparison=built)
+    click(at, "run_once")
+    assert list(dashboard.settings.jobs.glob("live-*"))
+    clear_session_cache("test session id")
+    assert not list(dashboard.settings.jobs.glob("live-*"))
