@@ -20,9 +20,10 @@ LIMIT_BYTES = 1 << 29
 class Lessons:
     """Shuffled batches of a training split together with what the teacher says about each sample.
 
-    The teacher is asked once for each sample and move, and remembered while that takes no more than
-    512 MiB; afterwards it costs nothing. `shift` moves images by up to a pixel. When the teacher is not
-    `needed`, nobody asks it and its scores are empty.
+    `shift` moves images by up to a pixel. What is taught of such an image, wherever it was moved, is the mean
+    of the teacher's scores over all its moves: surer than any one of them. The teacher is asked once for each
+    sample and remembered while that takes no more than 512 MiB; beyond, it is asked about each batch as it is.
+    When the teacher is not `needed`, nobody asks it and its scores are empty.
     """
 
     teacher: nn.Module
@@ -34,45 +35,53 @@ class Lessons:
     known: torch.Tensor | None = field(default=None)
     scores: torch.Tensor | None = field(default=None)
 
+    @property
+    def moving(self) -> bool:
+        """Whether there are images to move."""
+        return self.shift and is_image(self.data.inputs[0])
+
     def batches(self, size: int, generator: torch.Generator) -> Iterator[tuple[Batch, torch.Tensor]]:
         """Batches in random order, each with the teacher's scores (samples, classes)."""
         order = torch.randperm(len(self.data), generator=generator)
-        moving = self.shift and is_image(self.data.inputs[0])
         for indices in order.split(min(size, len(self.data))):
             if len(indices) == 1 < len(self.data):
                 continue
             batch = self.data.take(indices, self.device)
-            moves = torch.zeros(len(indices), dtype=torch.long)
-            if moving:
+            if self.moving:
                 moves = torch.randint(0, len(MOVES), (len(indices),), generator=generator)
                 batch = Batch((moved(batch.inputs[0], moves), *batch.inputs[1:]), batch.labels)
-            yield batch, self.taught(batch, indices, moves)
+            yield batch, self.taught(batch, indices)
 
     @torch.no_grad()
-    def taught(self, batch: Batch, indices: torch.Tensor, moves: torch.Tensor) -> torch.Tensor:
+    def taught(self, batch: Batch, indices: torch.Tensor) -> torch.Tensor:
         """The teacher's scores for a batch, from memory where it was asked before."""
         if not self.needed:
             return torch.empty(0)
         if self.known is None or self.scores is None:
-            found = flatten(self.teacher(*batch.inputs))[self.index].float()
-            kinds = len(MOVES) if self.shift else 1
-            if kinds * len(self.data) * found.shape[1] * 4 <= LIMIT_BYTES:
-                self.known = torch.zeros(kinds, len(self.data), dtype=torch.bool)
-                self.scores = torch.zeros(kinds, len(self.data), found.shape[1])
-                self.remember(found, indices, moves, torch.arange(len(indices)))
-            return found
-        new = torch.nonzero(~self.known[moves, indices])[:, 0]
+            found = self.asked(batch)
+            if len(self.data) * found.shape[1] * 4 > LIMIT_BYTES:
+                return found
+            self.known = torch.zeros(len(self.data), dtype=torch.bool)
+            self.scores = torch.zeros(len(self.data), found.shape[1])
+        new = indices[~self.known[indices]]
         if len(new):
-            chosen = new.to(batch.labels.device)
-            inputs = tuple(each[chosen] if isinstance(each, torch.Tensor) else each for each in batch.inputs)
-            self.remember(flatten(self.teacher(*inputs))[self.index].float(), indices, moves, new)
-        return self.scores[moves, indices].to(self.device)
+            self.scores[new] = self.mean_over_moves(self.data.take(new, self.device)).cpu()
+            self.known[new] = True
+        return self.scores[indices].to(self.device)
 
-    def remember(self, found: torch.Tensor, indices: torch.Tensor, moves: torch.Tensor, part: torch.Tensor) -> None:
-        assert self.known is not None
-        assert self.scores is not None
-        self.scores[moves[part], indices[part]] = found.cpu()
-        self.known[moves[part], indices[part]] = True
+    def mean_over_moves(self, batch: Batch) -> torch.Tensor:
+        """The teacher's mean scores over the moves of each image; its scores of anything else."""
+        if not self.moving:
+            return self.asked(batch)
+        total = torch.zeros(())
+        for number in range(len(MOVES)):
+            images = moved(batch.inputs[0], torch.full((len(batch),), number))
+            total = total + self.asked(Batch((images, *batch.inputs[1:]), batch.labels))
+        return total / len(MOVES)
+
+    def asked(self, batch: Batch) -> torch.Tensor:
+        """The teacher's scores for a batch as it is."""
+        return flatten(self.teacher(*batch.inputs))[self.index].float()
 
 
 def is_image(inputs: object) -> bool:

@@ -23,6 +23,7 @@ class DeepCompression(Step):
     """
 
     name = "deep-compression"
+    version = 2
     title = "Deep Compression"
     formats = {"torch-module": "torch-module"}
     uses = ("dataset", "seed", "device", "threads")
