@@ -27,6 +27,7 @@ from benchmarks.comparing import baseline, by_recipe, compare, figures, home  # 
 from benchmarks.facts import facts, largest_child_bytes, write  # noqa: E402
 from engine.document import ComparisonDocument  # noqa: E402
 from engine.training.augment import shifted  # noqa: E402
+from engine.training.tensors import Tensors  # noqa: E402
 from sample_models.fitting import Split, fit  # noqa: E402
 
 WIDTH, EPOCHS, BATCH = 32, 4, 32
@@ -65,7 +66,7 @@ def main() -> None:
     write(ROOT / "benchmarks" / "compression" / f"channel-pruning-seed{options.seed}.json", row)
 
 
-def trained(train: mnist.Tensors, validation: mnist.Tensors, seed: int) -> dict[str, torch.Tensor]:
+def trained(train: Tensors, validation: Tensors, seed: int) -> dict[str, torch.Tensor]:
     """Weights of the classifier, the epoch that is best on the validation split."""
     torch.manual_seed(seed)
     module = mnist_networks.convolutional(WIDTH)

@@ -36,8 +36,7 @@ def main() -> None:
             arguments += ["--rounds", str(options.rounds), "--seconds", "1.0"]
             document = compare(folder, arguments, [PLAIN, QUANTIZED], threads=options.threads)
             variants = [baseline(document), by_recipe(document, PLAIN), by_recipe(document, QUANTIZED)]
-            found = dict(zip(("original", "plain", "quantized"), map(figures, variants), strict=True))
-            rows.append({"batch_size": batch, **found})
+            rows.append(dict(zip(("original", "plain", "quantized"), map(figures, variants), strict=True)))
     original, quantized = rows[0]["original"], rows[0]["quantized"]
     row = {
         "benchmark": "dynamic-int8",
@@ -46,7 +45,8 @@ def main() -> None:
         "accuracy": {"before": original["accuracy"]["value"], "after": quantized["accuracy"]["value"]},
         "accuracy_lost_points": 100 * (original["accuracy"]["value"] - quantized["accuracy"]["value"]),
         "speedup": {
-            str(each["batch_size"]): each["plain"]["latency_ms"]["p50"] / each["quantized"]["latency_ms"]["p50"]
+            str(each["plain"]["batch_size"]): each["plain"]["latency_ms"]["p50"]
+            / each["quantized"]["latency_ms"]["p50"]
             for each in rows
         },
         "rounds": options.rounds,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,7 +31,7 @@ def splits(folder: Path) -> tuple[Tensors, Tensors, Tensors]:
 
 def save(path: Path, splits: Mapping[str, Tensors]) -> None:
     """Write a data set that the product reads: `train`, `validation` and `test`; -1 is no label."""
-    arrays = {
+    arrays: dict[str, Any] = {
         "pixels": torch.cat([each.inputs[0] for each in splits.values()]).numpy(),
         "labels": torch.cat([each.labels for each in splits.values()]).numpy(),
         "split": np.concatenate([np.full(len(each), name) for name, each in splits.items()]),
