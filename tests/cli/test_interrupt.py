@@ -13,6 +13,7 @@ import psutil
 
 from engine import document
 from engine.worker.launch import ROOT
+from tests.worker.test_launch import gone
 
 
 def test_an_interrupt_cancels_and_keeps_what_is_finished(tiny: Path, tmp_path: Path, home: Path) -> None:
@@ -32,5 +33,5 @@ def test_an_interrupt_cancels_and_keeps_what_is_finished(tiny: Path, tmp_path: P
     assert "Cancelling" in said
     assert "Traceback" not in said
     assert {each.status for each in document.read(out).variants[1].results} == {"cancelled"}
-    assert not any(each.is_running() for each in children)
+    assert gone(*(each.pid for each in children))
     assert list((home / "jobs").iterdir()) == []
