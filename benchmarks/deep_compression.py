@@ -39,7 +39,7 @@ from engine.training.tensors import Tensors  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "compression"
 NETWORKS = {"lenet-300-100": lenet_300_100, "lenet-5": lenet_5}
-SEEDS = (0, 1, 2)
+SEEDS = (3, 4, 5)
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ CASES = {
         "lenet-300-100",
         30,
         "adaptive",
-        Settings(amount=0.9785, levels=12, prune_epochs=120, share_epochs=30, tune_epochs=12),
+        Settings(amount=0.9781, levels=12, prune_epochs=120, share_epochs=30, tune_epochs=12),
     ),
     ("lenet-5", "better"): Case(
         "lenet-5",
         8,
         "adaptive",
-        Settings(amount=0.9867, conv_levels=12, prune_epochs=18, share_epochs=8, tune_epochs=3),
+        Settings(amount=0.9865, conv_levels=12, prune_epochs=18, share_epochs=8, tune_epochs=3),
     ),
     ("lenet-300-100", "paper"): Case(
         "lenet-300-100", 30, "huffman", replace(PAPER, prune_epochs=30, share_epochs=0, tune_epochs=10)
