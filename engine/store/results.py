@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Select, delete, func, select
@@ -150,6 +151,7 @@ def retry(session: Session, comparison_id: str, variant_id: str) -> None:
     session.execute(spoiled.where(schema.Phase.variant_id.is_(None), schema.Phase.status != "ok"))
     # Builds, measurements and profiles go with their phases.
     session.execute(spoiled.where(schema.Phase.variant_id == variant_id, schema.Phase.status != "ok"))
+    session.execute(spoiled.where(schema.Phase.id.in_(vanished(session, variant_id))))
     if from_json(Variant, row.variant).baseline:
         fill_gaps(session, variant_id)
     else:
@@ -158,6 +160,12 @@ def retry(session: Session, comparison_id: str, variant_id: str) -> None:
     row.cancelled = False
     comparison.state, comparison.started, comparison.finished = "queued", None, None
     comparison.revision += 1
+
+
+def vanished(session: Session, variant_id: str) -> list[str]:
+    """The phases that built what has been removed from the disk since."""
+    rows = session.scalars(select(schema.Build).where(schema.Build.variant_id == variant_id))
+    return [each.phase_id for each in rows if not Path(str(each.result["details"].get("artifact", ""))).exists()]
 
 
 def fill_gaps(session: Session, variant_id: str) -> None:
