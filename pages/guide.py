@@ -35,7 +35,8 @@ st.subheader("In three clicks")
 st.markdown(
     "1. **Start**: try a sample, or upload a model.\n"
     "2. **Optimize**: keep the preset, or add variants.\n"
-    "3. **Run**: charts draw what is finished while the rest is measured."
+    "3. **Run**: charts draw what is finished while the rest is measured.\n\n"
+    "**Demo** then runs one input (a sample, your image or text) through two variants side by side, live."
 )
 st.subheader("Words")
 for word, text in WORDS.items():

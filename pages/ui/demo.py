@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from engine import schedule
 from engine.analysis.choice import candidates, fastest
 from engine.document import ComparisonDocument, VariantDocument
 from engine.errors import OptibenchError
@@ -15,7 +16,7 @@ from engine.live.choosing import common_batch, ran, serve_job
 from engine.store import ComparisonRow
 from engine.worker.jobs import ServeJob
 from pages.ui import badges, demo_input, tasks
-from pages.ui.context import frame, store
+from pages.ui.context import frame, settings, store
 from pages.ui.demo_input import Chosen
 
 PLACES = ("left", "right")
@@ -115,19 +116,23 @@ def jobs_of(row: ComparisonRow, pair: Pair) -> dict[str, ServeJob] | None:
         try:
             jobs[variant.id] = serve_job(store(), state, variant.id, pair.batch_size)
         except OptibenchError:
-            st.warning(
-                f"{badges.plain(label)}: what was built for it is no longer there. "
-                "Choose another variant, or compare the model again, which builds it again.",
-                icon=":material/warning:",
-            )
-            st.page_link(
-                "pages/optimize.py",
-                label="Compare the model again",
-                icon=":material/arrow_forward:",
-                query_params={"model": row.model_id or ""},
-            )
+            offer_to_build(row, variant.id, label)
             return None
     return jobs
+
+
+def offer_to_build(row: ComparisonRow, variant_id: str, label: str) -> None:
+    """Say that an artifact is gone, and what brings it back."""
+    gone = f"{badges.plain(label)}: what was built for it is no longer on this machine."
+    if not row.model_folder.exists():
+        st.warning(f"{gone} The model is gone too: add it and compare it again.", icon=":material/warning:")
+        st.page_link("pages/models.py", label="Add the model", icon=":material/arrow_forward:")
+        return
+    st.warning(f"{gone} Choose another variant, or have it built and measured again.", icon=":material/warning:")
+    if st.button("Build it again", key="build_again", icon=":material/refresh:", disabled=row.active):
+        store().retry(row.id, variant_id)
+        schedule.ensure_running(settings())
+        st.switch_page("pages/runs.py", query_params={"comparison": row.id})
 
 
 def pick_input(row: ComparisonRow, pair: Pair, *, ready: bool) -> Chosen | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 from pathlib import Path
 
@@ -9,11 +10,14 @@ import pytest
 from streamlit.runtime.caching.cache_resource_api import clear_session_cache
 from streamlit.testing.v1 import AppTest
 
+from engine import schedule
 from engine.measurement import BuildResult
 from engine.recipes import parse
 from engine.routes import plan
 from engine.schedule.locks import device_lock
+from engine.schedule.plan import wanted
 from engine.spec import Workload, to_json
+from engine.store.queue import Queue
 from engine.store.rows import PhaseRow
 from engine.worker.protocol import Outcome
 from tests.measure import models
@@ -26,6 +30,7 @@ from tests.schedule.made import fine, work_through
 def built(dashboard: Dashboard, tmp_path: Path) -> str:
     """A finished comparison of three recipes, whose artifacts are one real graph."""
     made = models.classifier(tmp_path / "model")
+    artifact = str(shutil.copytree(made.folder, tmp_path / "artifact"))
     model = dashboard.store.add_model(made.spec, Path(made.folder))
     recipes = ("onnxruntime", "onnx-simplify > onnxruntime", "half > onnxruntime")
     chosen = [
@@ -35,11 +40,12 @@ def built(dashboard: Dashboard, tmp_path: Path) -> str:
 
     def answer(phase: PhaseRow) -> Outcome:
         if phase.kind == "build":
-            found = BuildResult("ok", build_s=0.5, details={"artifact": made.folder})
+            found = BuildResult("ok", build_s=0.5, details={"artifact": artifact})
             return Outcome("ok", to_json(found), seconds=1.0)
         return fine(phase)
 
     work_through(dashboard.store, id, answer)
+    Queue(dashboard.store, platform.node(), "test").set_state(id, "finished")
     return id
 
 
@@ -81,19 +87,27 @@ def test_a_measurement_goes_first(open_page: Open, built: str) -> None:
 
 
 def test_a_worker_that_can_not_open_is_one_sentence(open_page: Open, built: str, tmp_path: Path) -> None:
-    (tmp_path / "model" / "model.onnx").write_bytes(b"garbage")
+    (tmp_path / "artifact" / "model.onnx").write_bytes(b"garbage")
     at = open_page("demo", comparison=built)
     click(at, "run_once")
     assert len(at.error) == 2
     assert "Traceback" not in at.error[0].value
 
 
-def test_an_artifact_that_is_gone_is_said_with_what_to_do(open_page: Open, built: str, tmp_path: Path) -> None:
-    shutil.rmtree(tmp_path / "model")
+def test_an_artifact_that_is_gone_can_be_built_again(
+    open_page: Open, built: str, dashboard: Dashboard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(tmp_path / "artifact")
+    monkeypatch.setattr(schedule, "ensure_running", lambda settings: None)
     at = open_page("demo", comparison=built)
-    assert "no longer there" in at.warning[0].value
     assert at.button(key="run_once").disabled
-    assert at.get("page_link")[0].proto.label == "Compare the model again"
+    at.button(key="build_again").click().run()
+    assert not at.exception
+    planned = [each.kind for each in wanted(dashboard.store.state(built))]
+    assert planned[0] == "build"
+    shutil.rmtree(tmp_path / "model")
+    dashboard.store.cancel(built)
+    assert "The model is gone too" in open_page("demo", comparison=built).warning[0].value
 
 
 def test_a_comparison_from_another_machine_says_so(open_page: Open, dashboard: Dashboard) -> None:
