@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from engine.coding import resuming
 from engine.coding.canonical import shared_tensors
 from engine.coding.clipping import Clipping
 from engine.coding.layer_search import search
@@ -45,8 +47,12 @@ def compress_by_clipping(
     seed: int = 0,
     progress: Callable[..., None] = lambda *_, **__: None,
     cancelled: Callable[[], bool] = lambda: False,
+    checkpoint: Path | None = None,
 ) -> Compressed:
-    """Compress a trained module by CLIP-Q, from labels alone. Raises Cancelled, BadInput, StepFailed."""
+    """Compress a trained module by CLIP-Q, from labels alone. Raises Cancelled, BadInput, StepFailed.
+
+    Goes on from `checkpoint` where an interrupted run left one.
+    """
     teacher = copy.deepcopy(module).requires_grad_(False)
     switch(teacher, training=False)
     with settled(device, seed):
@@ -55,13 +61,15 @@ def compress_by_clipping(
         lessons = Lessons(teacher, data[0], index, settings.shift, device, needed=False)
         learning = Learning(student, lessons, data[1], settings.batch_size, seed=seed, progress=progress)
         learning.cancelled = cancelled
-        chosen = search(
-            learning, settings.trade, settings.trials, seed, lambda done, text: progress(SEARCH * done, text)
-        )
-        clipping = Clipping(learning, chosen)
+        clipping = Clipping(learning)
+        learning.checkpoint, learning.companion = checkpoint, clipping
+        if not resuming.resume(checkpoint, learning):
+            clipping.settings = search(
+                learning, settings.trade, settings.trials, seed, lambda done, text: progress(SEARCH * done, text)
+            )
         clipping.train(settings.epochs, settings.learning_rate, (SEARCH, 1.0))
         shared = shared_tensors(clipping.result(), student.links)
         contents = contents_of(student, module, shared)
         check_outputs(module, student, contents, data[1])
-    settings_by_layer: dict[str, Any] = {name: asdict(each) for name, each in chosen.items()}
+    settings_by_layer: dict[str, Any] = {name: asdict(each) for name, each in clipping.settings.items()}
     return Compressed(contents, learning.curve, learning.warnings, settings_by_layer)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -64,7 +65,7 @@ class Clipping:
     """Trains a student in full precision through its clipped and quantized weights."""
 
     learning: Learning
-    settings: Mapping[str, LayerSetting]
+    settings: Mapping[str, LayerSetting] = field(default_factory=dict)
     full: dict[str, torch.Tensor] = field(default_factory=dict)
 
     @torch.no_grad()
@@ -81,6 +82,16 @@ class Clipping:
         for name, weight in self.full.items():
             self.learning.student.module.get_parameter(name).copy_(weight)
 
+    def state(self) -> dict[str, Any]:
+        """What an interrupted run goes on from."""
+        settings = {name: [each.amount, each.bits] for name, each in self.settings.items()}
+        return {"settings": settings, "full": self.full}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self.settings = {name: LayerSetting(*each) for name, each in state["settings"].items()}
+        self.full = state["full"]
+
     def train(self, epochs: int, rate: float, part: tuple[float, float]) -> None:
         """Fine-tune: gradients at the quantized weights move the full-precision ones."""
         optimizer = self.learning.student.optimizer
@@ -92,6 +103,7 @@ class Clipping:
             optimizer.step()
             self.quantize()
 
+        self.restore()  # does nothing but after an interruption
         self.quantize()
         self.learning.train(epochs, lambda done: rate * (1.0 - done), "Clipping and quantizing", part, update=update)
 

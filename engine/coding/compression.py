@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from engine.coding import resuming
 from engine.coding.learning import Cancelled
 from engine.coding.pipeline import Compressed
 from engine.coding.student import compressible
 from engine.errors import PhaseFailed, StepFailed, Unsupported
 from engine.steps.base import Context
-from engine.training.in_step import labelled_data
+from engine.training.in_step import forget_checkpoints, labelled_data
 from engine.training.modes import require_full_precision
 from engine.training.tensors import scores_index
 
@@ -42,6 +43,7 @@ def carry_out(
             seed=context.seed,
             progress=context.progress,
             cancelled=context.cancelled,
+            checkpoint=context.checkpoint() / resuming.NAME,
         )
     except Cancelled as error:
         raise PhaseFailed("cancelled", "Cancelled.", "Retry it from the Runs page.") from error
@@ -50,6 +52,7 @@ def carry_out(
             raise
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise StepFailed(f"{what} failed: {first}", "Check that the data set is the model's, then retry.") from error
+    forget_checkpoints(context)
     for each in made.warnings:
         context.warn(each)
     return made

@@ -6,10 +6,12 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from engine.coding import resuming
 from engine.coding.student import Student
 from engine.coding.targets import Lessons
 from engine.data.splits import UNLABELLED
@@ -33,7 +35,8 @@ class Learning:
     """What every phase of compression shares: the student, what it learns from, and how it is watched.
 
     `hold` runs after each update and puts back what must not move. A loss that is not finite stops the
-    phase and restores the last state that was.
+    phase and restores the last state that was. After each epoch `checkpoint` is written, with what `companion`
+    trains beside the student; epochs that an interrupted run had finished (`resumed`) are not done again.
     """
 
     student: Student
@@ -47,6 +50,10 @@ class Learning:
     cancelled: Callable[[], bool] = lambda: False
     warnings: list[str] = field(default_factory=list)
     curve: list[dict[str, Any]] = field(default_factory=list)
+    checkpoint: Path | None = None
+    companion: resuming.Companion | None = None
+    resumed: int = 0
+    passed: int = 0
 
     def train(
         self,
@@ -66,8 +73,10 @@ class Learning:
         steps_an_epoch = max(1, -(-len(self.lessons.data) // self.batch_size))
         steps = epochs * steps_an_epoch
         every = max(1, steps_an_epoch // CHECKS)
-        done, good = 0, self.state()
-        for epoch in range(epochs):
+        first = min(epochs, max(0, self.resumed - self.passed))
+        self.passed += epochs
+        done, good = first * steps_an_epoch, self.state()
+        for epoch in range(first, epochs):
             generator = torch.Generator().manual_seed((self.seed * 1_000_003 + len(self.curve)) % (1 << 62))
             torch.manual_seed(self.seed * 1_000_003 + len(self.curve))
             switch(self.student.module, training=True)
@@ -85,6 +94,8 @@ class Learning:
                 done += 1
             good = self.state()
             self.record(title, epoch, total / max(1, len(self.lessons.data)), time.monotonic() - started, part, epochs)
+            if self.checkpoint is not None:
+                resuming.save(self.checkpoint, self)
 
     def loss(self, batch: Batch, taught: torch.Tensor) -> torch.Tensor:
         """The teacher's soft scores and the labels, weighed by alpha; the teacher alone without labels."""
@@ -123,6 +134,7 @@ class Learning:
             raise StepFailed(f"{title}: the loss is not finite any more.", "Lower the learning rate or the amount.")
         self.student.module.load_state_dict(good)
         self.student.hold()
+        self.checkpoint = None  # going on would skip what did not diverge
         self.warnings.append(
             f"{title} diverged (the loss is not finite) and was stopped; the last good weights were kept. "
             "Lower the learning rate."

@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from engine.coding import resuming
 from engine.coding.canonical import shared_tensors
 from engine.coding.learning import Learning
 from engine.coding.saliency import prune_gradually
@@ -83,8 +85,12 @@ def compress(
     seed: int = 0,
     progress: Callable[..., None] = lambda *_, **__: None,
     cancelled: Callable[[], bool] = lambda: False,
+    checkpoint: Path | None = None,
 ) -> Compressed:
-    """Compress a trained module, which learns from itself as it was. Raises Cancelled, BadInput, StepFailed."""
+    """Compress a trained module, which learns from itself as it was. Raises Cancelled, BadInput, StepFailed.
+
+    Goes on from `checkpoint` where an interrupted run left one.
+    """
     names = list(compressible(module, settings.keep, biases=settings.biases))
     teacher = copy.deepcopy(module).to(device).requires_grad_(False)
     switch(teacher, training=False)
@@ -101,6 +107,9 @@ def compress(
             progress,
             cancelled,
         )
+        sharing = Sharing(learning, levels_of(student, settings), settings.score == "saliency")
+        learning.checkpoint, learning.companion = checkpoint, sharing
+        resuming.resume(checkpoint, learning)
         total = max(1, settings.prune_epochs + settings.share_epochs + settings.tune_epochs)
         ends = (settings.prune_epochs / total, (settings.prune_epochs + settings.share_epochs) / total)
         rate = settings.learning_rate
@@ -113,7 +122,6 @@ def compress(
             score=settings.score,
             ramp=settings.ramp,
         )
-        sharing = Sharing(learning, levels_of(student, settings), settings.score == "saliency")
         sharing.share(settings.share_epochs, rate / 4, ends, start=settings.start)
         sharing.tune(settings.tune_epochs, rate / 4, (ends[1], 1.0))
         sharing.round()

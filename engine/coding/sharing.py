@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -61,6 +62,23 @@ class Sharing:
                 self.remember(name)
         self.optimizer = torch.optim.Adam(list(self.codebooks.values()), lr=1e-3)
 
+    def state(self) -> dict[str, Any]:
+        """What an interrupted run goes on from; nothing before there are codebooks."""
+        if not self.codebooks:
+            return {}
+        books = {group: book.detach() for group, book in self.codebooks.items()}
+        optimizer = self.optimizer.state_dict()
+        return {"codebooks": books, "numbers": self.numbers, "frozen": self.frozen, "optimizer": optimizer}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self.codebooks = {group: nn.Parameter(book) for group, book in state["codebooks"].items()}
+        self.optimizer = torch.optim.Adam(list(self.codebooks.values()), lr=1e-3)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.numbers, self.frozen = state["numbers"], state["frozen"]
+        for name in self.numbers:
+            self.remember(name)
+
     @torch.no_grad()
     def freeze(self, fraction: float) -> None:
         """Hold the weights closest to their centroids until `fraction` of each codebook's weights are."""
@@ -100,7 +118,8 @@ class Sharing:
 
     def share(self, epochs: int, rate: float, part: tuple[float, float], *, start: float = 0.3) -> None:
         """Make codebooks and hold a growing fraction of the weights on them, from `start` to all at 85 %."""
-        self.make_codebooks()
+        if not self.codebooks:
+            self.make_codebooks()
         student = self.learning.student
 
         def between(done: float) -> None:
