@@ -32,27 +32,23 @@ def median_of_medians(rounds: Rounds) -> float:
     return float(np.median([np.median(each) for each in rounds]))
 
 
-def resampled_medians(samples: Round, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
-    """Medians of bootstrap resamples of one round, drawn directly.
+def bootstrap_medians(rounds: Rounds, picks: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """The median of a bootstrap resample of each picked round, drawn directly; `picks` holds round numbers.
 
     A resample of n values has as its k-th smallest value the empirical quantile at a Beta(k, n+1-k)
     variate, so the median needs one draw (two where n is even) and not n.
     """
-    ordered = np.sort(np.asarray(samples, dtype=np.float64))
-    n = len(ordered)
+    counts = np.array([len(each) for each in rounds])
+    ordered = np.zeros((len(rounds), counts.max()))
+    for row, each in zip(ordered, rounds, strict=True):
+        row[: len(each)] = np.sort(np.asarray(each, dtype=np.float64))
+    n = counts[picks]
     k = (n + 1) // 2
-    lower = generator.beta(k, n + 1 - k, shape)
-    values = ordered[np.minimum((lower * n).astype(np.int64), n - 1)]
-    if n % 2:
-        return values
-    upper = lower + (1.0 - lower) * generator.beta(1, n - k, shape)
-    return (values + ordered[np.minimum((upper * n).astype(np.int64), n - 1)]) / 2
-
-
-def bootstrap_medians(rounds: Rounds, picks: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """A resampled median for each picked round; `picks` is (resamples, rounds) of round numbers."""
-    drawn = np.stack([resampled_medians(each, picks.shape, generator) for each in rounds])
-    return np.asarray(np.take_along_axis(drawn, picks[None], axis=0)[0])
+    lower = generator.beta(k, n + 1 - k)
+    values = ordered[picks, np.minimum((lower * n).astype(np.int64), n - 1)]
+    upper = lower + (1.0 - lower) * generator.beta(1, np.maximum(n - k, 1))
+    above = ordered[picks, np.minimum((upper * n).astype(np.int64), n - 1)]
+    return np.asarray(np.where(n % 2 == 1, values, (values + above) / 2))
 
 
 def interval(rounds: Rounds, seed: int = 0) -> tuple[float, float] | None:
@@ -84,10 +80,10 @@ def speedup(rounds: Rounds, baselines: Sequence[Rounds], *, against: str = "", s
     generator = np.random.default_rng(seed)
     picks = generator.integers(0, len(rounds), (RESAMPLES, len(rounds)))
     mine_drawn = bootstrap_medians(rounds, picks, generator)
-    drawn = np.stack(
-        [np.mean([resampled_medians(each, picks.shape, generator) for each in theirs], axis=0) for theirs in baselines]
-    )
-    theirs_drawn = np.take_along_axis(drawn, picks[None], axis=0)[0]
+    first = bootstrap_medians([each[0] for each in baselines], picks, generator)
+    last = bootstrap_medians([each[-1] for each in baselines], picks, generator)
+    alone = np.array([len(each) == 1 for each in baselines])[picks]
+    theirs_drawn = np.where(alone, first, (first + last) / 2)
     low, high = (float(each) for each in np.percentile(np.median(theirs_drawn / mine_drawn, axis=1), [2.5, 97.5]))
     return Speedup(value, low, high, different=not low <= 1.0 <= high, against=against)
 

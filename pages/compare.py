@@ -6,7 +6,7 @@ import streamlit as st
 
 from engine.analysis.choice import meets
 from engine.analysis.headline import cards, headline
-from engine.frames import at_batch, machine, sort, sweep
+from engine.frames import machine, sort, sweep
 from engine.metrics import LATENCIES, SIDE_BY_SIDE
 from engine.plots import bar_chart, throughput_chart, tradeoff_chart
 from pages import ui
@@ -20,8 +20,7 @@ if row is None:
     st.stop()
 found = document(row)
 view = compare.controls(found)
-all_rows = frame(row, view.latency, view.baseline)
-rows = sort(at_batch(all_rows, view.batch_size), view.order)
+rows = sort(frame(row, view.latency, view.baseline, view.batch_size), view.order)
 limits = compare.constraints(rows)
 faded = set(rows.loc[~meets(rows, limits), "variant"])
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from engine.frames import at_batch, batch_sizes, latencies
+from engine.frames import batch_sizes, latencies
 from pages import ui
 from pages.ui import badges, explain, lists, profiles
 from pages.ui.context import choose, chosen, document, frame
@@ -31,7 +31,7 @@ with second:
 variant = by_id[picked]
 result = next((each for each in variant.results if each.batch_size == size), None)
 kind = (latencies(found) or ["resident"])[0]
-rows = at_batch(frame(row, kind), size)
+rows = frame(row, kind, batch_size=size)
 line = rows[rows["variant"] == picked].iloc[0]
 
 with st.container(horizontal=True, vertical_alignment="center"):

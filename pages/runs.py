@@ -1,9 +1,12 @@
 """How far each variant is, with its log, and ways to cancel, retry or repeat it."""
 
+from functools import partial
+
 import streamlit as st
 
 from engine import schedule
-from engine.frames import at_batch, batch_sizes, latencies, sort
+from engine.frames import batch_sizes, latencies, sort
+from engine.metrics import METRICS
 from engine.plots import bar_chart
 from pages import ui
 from pages.ui import badges, charts, lists, runs
@@ -34,12 +37,15 @@ def live(comparison: str, active: bool) -> None:
         return
     st.subheader("So far" if now.active else "Results")
     size = batch_sizes(found)[0]
-    rows = sort(at_batch(frame(now, measured[0]), size))
+    rows = sort(frame(now, measured[0], batch_size=size))
     theme = charts.theme()
     grid = st.grid(4, min_column_width=charts.MIN_WIDTH)
     for metric in runs.LIVE:
         with grid.cell():
-            charts.show(bar_chart(rows, metric, theme=theme), key=f"live_{metric}", alt=f"{metric} so far")
+            figure = charts.kept(
+                ("live", metric, now.id, now.revision, size, theme), partial(bar_chart, rows, metric, theme=theme)
+            )
+            charts.show(figure, key=f"live_{metric}", alt=f"{METRICS[metric].title} of each variant")
     st.caption(f"Batch {size}. Figures settle as rounds come in." if now.active else f"Batch {size}.")
 
 

@@ -12,11 +12,14 @@ from engine.document import ComparisonDocument, Result, Speedup
 from engine.frames import results
 
 
-def compared(document: ComparisonDocument, latency: str, baseline: str = "") -> pd.DataFrame:
+def compared(
+    document: ComparisonDocument, latency: str, baseline: str = "", batch_size: int | None = None
+) -> pd.DataFrame:
     """The results as `frames.results` gives them, with speed-ups against one variant.
 
     `baseline` is a variant's id; without one it is the comparison's own. Adds `speedup`,
-    `speedup_low`, `speedup_high` and `different` (True, False, or None with a single round).
+    `speedup_low`, `speedup_high` and `different` (True, False, or None with a single round). With
+    `batch_size` the speed-ups are worked out at that one alone, which is all that a page shows.
     """
     own = document.baseline
     chosen = baseline or (own.id if own else "")
@@ -31,6 +34,7 @@ def compared(document: ComparisonDocument, latency: str, baseline: str = "") -> 
         )
         for variant in document.variants
         for each in variant.results
+        if batch_size in (None, each.batch_size)
     }
     rows = [found.get((row.variant, row.batch_size)) for row in frame.itertuples()]
     frame["speedup"] = [each.value if each else np.nan for each in rows]

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -45,19 +46,15 @@ def bar_chart(
     log = not zoomed and spans_widely(values)
     points = log or zoomed
     window = zoom(rows, facts) if zoomed else None
-    traces: list[go.Bar | go.Scatter] = []
-    annotations: list[dict[str, Any]] = []
-    for position, (_, row) in enumerate(rows.iterrows()):
-        value = values.iloc[position]
-        pale = row["variant"] in faded
-        annotations += row_labels(row, facts, position, theme, pale=pale, bold=row["variant"] == selected)
-        if pd.isna(value):
-            continue
-        opacity = FADED if pale else 1.0
-        if points:
-            traces.append(point(row, facts, position, float(value), theme, opacity, window))
-        else:
-            traces.append(bar(row, facts, position, float(value), theme, opacity))
+    annotations = [
+        note
+        for position, (_, row) in enumerate(rows.iterrows())
+        for note in row_labels(
+            row, facts, position, theme, pale=row["variant"] in faded, bold=row["variant"] == selected
+        )
+    ]
+    drawn = rows.assign(value=values, position=range(len(rows)))[values.notna()]
+    traces = [(dots if points else bars)(drawn, facts, theme, faded, window)] if len(drawn) else []
     # One call for everything: adding annotations one by one takes quadratic time in Plotly.
     return go.Figure(
         traces,
@@ -81,69 +78,81 @@ def bar_chart(
     )
 
 
-def interval(row: pd.Series, facts: Metric, value: float) -> dict[str, Any] | None:
-    """The 95 % interval as an error bar, or None where there is none."""
-    if not facts.low or pd.isna(row[facts.low]) or pd.isna(row[facts.high]):
+def intervals(drawn: pd.DataFrame, facts: Metric, theme: Theme, outside: pd.Series) -> dict[str, Any] | None:
+    """The 95 % intervals as error bars in the colour of the text, or None where no row has one."""
+    if not facts.low:
         return None
+    known = drawn[facts.low].notna() & drawn[facts.high].notna() & ~outside
+    if not known.any():
+        return None
+    above = (drawn[facts.high] * facts.unit_scale - drawn["value"]).clip(lower=0).where(known, 0)
+    below = (drawn["value"] - drawn[facts.low] * facts.unit_scale).clip(lower=0).where(known, 0)
     return {
         "type": "data",
         "symmetric": False,
-        "array": [max(0.0, row[facts.high] * facts.unit_scale - value)],
-        "arrayminus": [max(0.0, value - row[facts.low] * facts.unit_scale)],
+        "array": above.tolist(),
+        "arrayminus": below.tolist(),
         "thickness": 1.4,
         "width": 4,
+        "color": TEXT[theme],
     }
 
 
-def bar(row: pd.Series, facts: Metric, position: int, value: float, theme: Theme, opacity: float) -> go.Bar:
-    """One bar; a suspect one is hatched as well as amber."""
-    shade = colour(row["family"], row["status"], row["baseline"], theme)
-    pattern = {"shape": "/", "size": 6, "solidity": 0.35} if row["status"] == "suspect" else None
+def marks(drawn: pd.DataFrame, theme: Theme, faded: Collection[str]) -> dict[str, Any]:
+    """Colour and opacity of each row."""
+    looks = zip(drawn["family"], drawn["status"], drawn["baseline"], strict=True)
+    return {
+        "color": [colour(family, status, bool(baseline), theme) for family, status, baseline in looks],
+        "opacity": [FADED if each in faded else 1.0 for each in drawn["variant"]],
+    }
+
+
+def told(drawn: pd.DataFrame) -> dict[str, Any]:
+    """What hovering says, and the variant's id for a click."""
+    return {
+        "customdata": drawn["variant"].tolist(),
+        "hovertemplate": [describe(row) + "<extra></extra>" for _, row in drawn.iterrows()],
+    }
+
+
+def bars(
+    drawn: pd.DataFrame, facts: Metric, theme: Theme, faded: Collection[str], window: tuple[float, float] | None
+) -> go.Bar:
+    """A bar for each row; a suspect one is hatched as well as amber. All in one trace, which Plotly makes faster."""
+    suspect = drawn["status"] == "suspect"
+    pattern = {"shape": ["/" if each else "" for each in suspect], "size": 6, "solidity": 0.35}
     return go.Bar(
-        x=[value],
-        y=[position + 0.1],
+        x=drawn["value"].tolist(),
+        y=(drawn["position"] + 0.1).tolist(),
         width=0.32,
         orientation="h",
-        marker={"color": shade, "pattern": pattern, "line": {"width": 0}, "cornerradius": 2},
-        error_x=error_style(interval(row, facts, value), theme),
-        opacity=opacity,
-        customdata=[row["variant"]],
-        hovertemplate=describe(row) + "<extra></extra>",
+        marker={**marks(drawn, theme, faded), "pattern": pattern, "line": {"width": 0}, "cornerradius": 2},
+        error_x=intervals(drawn, facts, theme, drawn["value"].isna()),
+        **told(drawn),
     )
 
 
-def point(
-    row: pd.Series,
-    facts: Metric,
-    position: int,
-    value: float,
-    theme: Theme,
-    opacity: float,
-    window: tuple[float, float] | None,
+def dots(
+    drawn: pd.DataFrame, facts: Metric, theme: Theme, faded: Collection[str], window: tuple[float, float] | None
 ) -> go.Scatter:
-    """One point with its interval; an open triangle when suspect, an arrow when off the axis."""
-    suspect = row["status"] == "suspect"
-    outside = window is not None and not window[0] <= value <= window[1]
-    symbol = "triangle-left" if outside else "triangle-up-open" if suspect else "circle"
-    error = None if outside else interval(row, facts, value)
+    """A point for each row; an open triangle when suspect, an arrow when off the axis."""
+    low, high = window or (-np.inf, np.inf)
+    outside = (drawn["value"] < low) | (drawn["value"] > high)
+    suspect = drawn["status"] == "suspect"
     return go.Scatter(
-        x=[min(max(value, window[0]), window[1]) if window else value],
-        y=[position + 0.1],
+        x=drawn["value"].clip(low, high).tolist(),
+        y=(drawn["position"] + 0.1).tolist(),
         mode="markers",
         marker={
-            "color": colour(row["family"], row["status"], row["baseline"], theme),
+            **marks(drawn, theme, faded),
             "size": 12,
-            "symbol": symbol,
-            "line": {"width": 2 if suspect else 0},
+            "symbol": [
+                "triangle-left" if far else "triangle-up-open" if doubtful else "circle"
+                for far, doubtful in zip(outside, suspect, strict=True)
+            ],
+            "line": {"width": [2 if each else 0 for each in suspect]},
         },
-        error_x=error_style(error, theme),
-        opacity=opacity,
+        error_x=intervals(drawn, facts, theme, outside),
         cliponaxis=False,
-        customdata=[row["variant"]],
-        hovertemplate=describe(row) + "<extra></extra>",
+        **told(drawn),
     )
-
-
-def error_style(error: dict[str, Any] | None, theme: Theme) -> dict[str, Any] | None:
-    """An error bar in the colour of the text."""
-    return {**error, "color": TEXT[theme]} if error else None

@@ -14,6 +14,7 @@ from engine import settings as engine_settings
 from engine.analysis.speedup import compared
 from engine.document import ComparisonDocument
 from engine.errors import OptibenchError
+from engine.frames import at_batch
 from engine.settings import Settings
 from engine.store import ComparisonRow, ModelRow, Store, open_store
 
@@ -87,14 +88,15 @@ def document(row: ComparisonRow) -> ComparisonDocument:
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def frame_at(id: str, revision: int, latency: str, baseline: str) -> pd.DataFrame:
-    """A comparison's frame at one revision, for one latency and baseline."""
-    return compared(document_at(id, revision), latency, baseline)
+def frame_at(id: str, revision: int, latency: str, baseline: str, batch_size: int | None) -> pd.DataFrame:
+    """A comparison's frame at one revision, for one latency and baseline, at one batch size or all."""
+    found = compared(document_at(id, revision), latency, baseline, batch_size)
+    return found if batch_size is None else at_batch(found, batch_size)
 
 
-def frame(row: ComparisonRow, latency: str, baseline: str = "") -> pd.DataFrame:
-    """A comparison's frame as it is now."""
-    return frame_at(row.id, row.revision, latency, baseline)
+def frame(row: ComparisonRow, latency: str, baseline: str = "", batch_size: int | None = None) -> pd.DataFrame:
+    """A comparison's frame as it is now, at one batch size or all."""
+    return frame_at(row.id, row.revision, latency, baseline, batch_size)
 
 
 def probe_file() -> Path:

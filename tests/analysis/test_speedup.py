@@ -44,3 +44,11 @@ def test_without_raw_samples_there_is_a_ratio_and_no_interval() -> None:
     found = speedup(mine, base, "resident")
     assert found is not None
     assert (found.value, found.low, found.different) == (2.0, None, None)
+
+
+def test_one_batch_size_alone_gives_the_same_figures() -> None:
+    document = gpu_document()
+    whole, one = compared(document, "end_to_end"), compared(document, "end_to_end", "", 32)
+    at = whole["batch_size"] == 32
+    assert one.loc[at, "speedup_low"].equals(whole.loc[at, "speedup_low"])
+    assert one.loc[~at, "speedup"].isna().all()

@@ -30,7 +30,7 @@ def test_drawn_medians_follow_a_real_bootstrap(count: int) -> None:
     samples = np.random.default_rng(3).exponential(size=count)
     generator = np.random.default_rng(0)
     resampled = np.median(generator.choice(samples, (20000, count)), axis=1)
-    drawn = stats.resampled_medians(samples, (20000,), generator)
+    drawn = stats.bootstrap_medians([samples], np.zeros(20000, dtype=np.int64), generator)
     for percent in (5, 25, 50, 75, 95):
         assert np.percentile(drawn, percent) == pytest.approx(np.percentile(resampled, percent), abs=0.05)
 

@@ -74,7 +74,7 @@ def test_four_charts_share_order_and_colours(rows: pd.DataFrame) -> None:
     texts = [[each.text for each in figure.layout.annotations if each.text != "unstable"] for figure in figures]
     orders = [each[:-1:2] for each in texts]
     assert all(order == orders[0] for order in orders)
-    shades = [{trace.customdata[0]: trace.marker.color for trace in figure.data} for figure in figures]
+    shades = [dict(zip(each.data[0].customdata, each.data[0].marker.color, strict=True)) for each in figures]
     assert all(each == shades[0] for each in shades)
 
 
