@@ -21,6 +21,8 @@ LIGHT = (
     "engine.schedule.scheduler",
     "engine.summary",
     "engine.intake",
+    "engine.live.demo",
+    "engine.live.reading",
     "engine.cli.compare",
     "engine.cli.show",
     "engine.report",

@@ -36,8 +36,16 @@ def arrays_of(job: ServeJob, question: Question, spec: ModelSpec, folder: Path) 
     if question.kind == "sample":
         return prepared.sample(Path(job.prepared), question.index)
     if question.kind == "image":
-        content = (folder / IMAGE).read_bytes()
-        return {pixels.image_input(spec).name: pixels.one_image(content, "The image", spec)}
+        return {pixels.image_input(spec).name: image((folder / IMAGE).read_bytes(), spec)}
     if not question.text.strip():
         raise BadInput("There is no text.", "Type a sentence.")
     return text.encode([question.text], spec, text.tokenizer_path(spec, folders(job.model)))
+
+
+def image(content: bytes, spec: ModelSpec) -> np.ndarray:
+    """An uploaded image as the model takes it; raises BadInput when it can't be read."""
+    pixels.geometry(spec)
+    try:
+        return pixels.one_image(content, "The image", spec)
+    except BadInput as error:
+        raise BadInput("This file can't be read as an image.", "Choose a PNG or JPEG of ordinary size.") from error

@@ -78,8 +78,10 @@ def progress() -> None:
         return
     if not task.done:
         tasks.follow(task.id)
-    elif task.reason:
-        tasks.ended(task)
+    else:
+        del st.session_state.demo_task
+        if task.reason:
+            tasks.ended(task)
 
 
 def last_exchange(pair: Pair, chosen: Chosen | None) -> Exchange | None:

@@ -32,6 +32,10 @@ def draw(pair: Pair, exchange: Exchange) -> None:
     spec = store().comparison(pair.comparison).spec
     answers = [exchange.answers[each.id] for each in pair.variants]
     good = [each for each in answers if isinstance(each, Answer)]
+    reasons = {str(each) for each in answers if isinstance(each, OptibenchError)}
+    if not good and len(reasons) == 1:
+        tasks.problem(reasons.pop())
+        return
     said = [prediction(each.outputs, spec) for each in good]
     if len(good) == len(answers):
         st.markdown(f"### {badges.plain(verdict(pair, good, said))}")

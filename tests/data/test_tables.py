@@ -7,6 +7,7 @@ import numpy as np
 import pandas
 import pytest
 
+from engine.data.prepared import glance
 from engine.errors import BadInput
 from engine.spec import ModelSpec, Preprocessing, TensorSpec
 from tests.data.conftest import Prepare, image_model
@@ -63,6 +64,7 @@ def test_text_goes_through_the_tokenizer(tmp_path: Path, prepare_with: Prepare) 
     found = prepare_with(token_model(), tmp_path / "set.tsv", model=model)
     assert found.feeds["input_ids"].shape == (12, 6)
     assert found.feeds["attention_mask"][0].tolist() == [1, 1, 1, 1, 0, 0]
+    assert glance(tmp_path / "prepared").texts == ('good film, "never dull',) * 12
     assert found.labels is not None
     assert found.labels.tolist() == [0, 1] * 6
 

@@ -91,7 +91,7 @@ def test_an_uploaded_image_is_shown_as_the_model_sees_it(demo: Demo, digits: Dig
     assert found.picture.shape == (8, 8, 1)
     assert found.picture.min() == 255
     worker = demo.workers["a"].process.pid
-    with pytest.raises(PhaseFailed, match="can't be read as an image"):
+    with pytest.raises(PhaseFailed, match="This file can't be read as an image"):
         answer(demo, digits.onnx, Question("image"), image=b"no image")
     assert answer(demo, digits.onnx, Question("random")).calls == 1
     assert demo.workers["a"].process.pid == worker
