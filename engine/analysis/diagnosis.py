@@ -217,6 +217,10 @@ def smaller_not_faster(case: Case) -> Findings:
 
 def why_not_faster(variant: VariantDocument) -> str:
     """What to try where compression bought bytes only, by the techniques of the recipe."""
+    if "deep-compression" in variant.recipe or "clip-q" in variant.recipe:
+        return (
+            "The weights are decoded on loading and multiplied in full: prune channels or lower the precision as well."
+        )
     if "prune-magnitude" in variant.recipe:
         return "Zeros are multiplied like any weight: prune whole channels, or use the 2:4 pattern with TensorRT."
     if "int8" in variant.recipe or "int4" in variant.recipe or "fp8" in variant.recipe:

@@ -103,6 +103,13 @@ def test_zeros_are_not_faster() -> None:
     assert "Zeroed weights" in findings(result, variant(result, recipe="prune-magnitude > eager"), base, CPU)
 
 
+def test_a_coded_file_is_multiplied_in_full() -> None:
+    base = measured(size_bytes=Sizes(file=1000, compressed=900))
+    coded = measured(p50=1.01, size_bytes=Sizes(file=10, compressed=10))
+    found = diagnose(coded, variant(coded, recipe="deep-compression(amount=0.9) > eager"), base, CPU)
+    assert "decoded on loading and multiplied in full" in found[0]["advice"]
+
+
 def test_wrong_outputs_come_first() -> None:
     parity = Parity(passed=False, relative_l2=0.5, tolerance=0.02, precision="fp16")
     result = replace(measured(enqueue=0.9, parity=parity), status="suspect")
