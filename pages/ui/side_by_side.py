@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -128,20 +129,19 @@ def difference_text(found: Sequence[Comparison]) -> str:
     """How far the outputs of the second are from those of the first."""
     if not found:
         return "They give different numbers of outputs, which can't be compared."
-    problems = [each.problem for each in found if each.problem]
+    problems = [each.problem or each.note for each in found if each.problem or each.note]
     if problems:
         return f"{problems[0]}."
-    worst = max(found, key=lambda each: each.relative_l2 or 0.0)
-    if worst.relative_l2 is None or worst.max_abs is None:
-        unequal = max(each.unequal or 0.0 for each in found)
-        return "The outputs are equal." if not unequal else f"{numbers.percent(unequal)} of the values differ."
-    if not worst.max_abs:
-        return "The outputs are equal to the last bit."
+    unequal = max(each.unequal or 0.0 for each in found)
+    differing = [each for each in found if each.max_abs]
+    if not differing:
+        return f"{numbers.percent(unequal)} of the values differ." if unequal else "The outputs are equal, bit for bit."
+    worst = max(differing, key=lambda each: math.inf if each.relative_l2 is None else each.relative_l2)
     where = f" in {worst.name}, the output that differs most" if len(found) > 1 else ""
-    return (
-        f"The outputs differ by {worst.relative_l2:.1e} of their size (relative L2 error){where}; "
-        f"the largest single difference is {worst.max_abs:.1e}."
-    )
+    largest = f"the largest single difference is {worst.max_abs:.1e}"
+    if worst.relative_l2 is None:
+        return f"The first gives only zeros{where}; {largest}."
+    return f"The outputs differ by {worst.relative_l2:.1e} of their size (relative L2 error){where}; {largest}."
 
 
 def table(answer: Answer, spec: ModelSpec) -> None:

@@ -6,11 +6,13 @@ import platform
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.runtime.caching.cache_resource_api import clear_session_cache
 from streamlit.testing.v1 import AppTest
 
 from engine import schedule
+from engine.live.reading import differences
 from engine.measurement import BuildResult
 from engine.recipes import parse
 from engine.routes import plan
@@ -20,10 +22,11 @@ from engine.spec import Workload, to_json
 from engine.store.queue import Queue
 from engine.store.rows import PhaseRow
 from engine.worker.protocol import Outcome
+from pages.ui.side_by_side import difference_text
 from tests.measure import models
 from tests.pages.conftest import Dashboard, Open
 from tests.pages.test_pages import words
-from tests.schedule.made import fine, work_through
+from tests.schedule.made import SPEC, fine, work_through
 
 
 @pytest.fixture
@@ -62,7 +65,7 @@ def test_the_same_input_goes_through_both(open_page: Open, built: str, dashboard
     assert at.selectbox[1].value == dashboard.store.variants(built)[0].id
     click(at, "run_once")
     assert "Both say class " in words(at)
-    assert "equal to the last bit" in words(at)
+    assert "equal, bit for bit" in words(at)
     assert [each.label for each in at.metric][:3] == ["Further calls", "First call", "Opening"]
     assert len(at.get("plotly_chart")) == 2
     click(at, "run_many")
@@ -122,3 +125,27 @@ def test_leaving_the_session_ends_its_workers(open_page: Open, built: str, dashb
     assert list(dashboard.settings.jobs.glob("live-*"))
     clear_session_cache("test session id")
     assert not list(dashboard.settings.jobs.glob("live-*"))
+
+
+@pytest.mark.parametrize(
+    ("second", "words"),
+    [
+        ([0.0, 3.0, 4.0], "equal, bit for bit"),
+        (
+            [0.0, 3.0, 4.5],
+            "differ by 1.0e-01 of their size (relative L2 error); the largest single difference is 5.0e-01",
+        ),
+        ([0.0, float("nan"), 4.0], "1 of 3 values that are NaN"),
+        ([0.0, 3.0], "has the shape 1x2 instead of 1x3"),
+    ],
+)
+def test_how_far_outputs_differ_is_said(second: list[float], words: str) -> None:
+    spec = SPEC
+    first = np.array([[0.0, 3.0, 4.0]], np.float32)
+    found = differences([first], [np.array([second], np.float32)], spec)
+    assert words in difference_text(found)
+
+
+def test_outputs_that_are_zero_in_the_first_have_no_relative_error() -> None:
+    found = differences([np.zeros((1, 3))], [np.ones((1, 3))], SPEC)
+    assert "only zeros" in difference_text(found)
