@@ -7,44 +7,25 @@ long as they do, because the kernel ends a worker with the thread that started i
 
 from __future__ import annotations
 
-import os
 import queue
 import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
-
-import psutil
 
 from engine.errors import OptibenchError, PhaseFailed
 from engine.live.device import device
-from engine.live.worker import Answer, LiveWorker
+from engine.live.folders import new_folder, sweep
+from engine.live.worker import Answer, Asked, LiveWorker
 from engine.settings import Settings
-from engine.store.models import new_id
 from engine.worker.jobs import ServeJob
 from engine.worker.protocol import Event
 from engine.worker.serving import Question
 
 IDLE_S = 60.0
 LOOK_S = 1.0
-PREFIX = "live-"
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One input for some variants, and where the answers go: one for each, or the error that it met."""
-
-    jobs: dict[str, ServeJob]
-    question: Question
-    image: bytes
-    on_event: Callable[[Event], None]
-    cancelled: Callable[[], bool]
-    answers: Future[dict[str, Answer | OptibenchError]] = field(default_factory=Future)
 
 
 class Demo:
@@ -93,7 +74,15 @@ class Demo:
         keeper.join()
 
     def keep(self) -> None:
-        """The keeper: answer what is asked until nobody asks any more."""
+        """The keeper: answer what is asked until nobody asks any more, and leave nobody waiting."""
+        try:
+            self.answer_all()
+        finally:
+            if self.keeper is threading.current_thread():
+                self.give_up()
+
+    def answer_all(self) -> None:
+        """Answer question after question, and return when nobody asks any more."""
         last = time.monotonic()
         while True:
             asked = self.next_one()
@@ -121,6 +110,18 @@ class Demo:
             self.end(set(self.workers))
             self.keeper = None
             return True
+
+    def give_up(self) -> None:
+        """After an error of the keeper itself: end all workers and answer whoever waits."""
+        with self.changing:
+            self.keeper = None
+            self.end(set(self.workers))
+            while not self.waiting.empty():
+                asked = self.waiting.get()
+                if asked is not None:
+                    asked.answers.set_exception(
+                        PhaseFailed("crashed", "The demo stopped by an error.", "Run it again.")
+                    )
 
     def wanted(self, last: float) -> bool:
         """Whether open workers should stay: someone asked lately, and nothing is measured beside them."""
@@ -168,8 +169,7 @@ class Demo:
 
     def start(self, key: str, asked: Asked) -> None:
         """Start the worker of one variant."""
-        folder = self.settings.jobs / f"{PREFIX}{os.getpid()}-{new_id()}"
-        folder.mkdir(parents=True)
+        folder = new_folder(self.settings.jobs)
         try:
             self.workers[key] = LiveWorker(asked.jobs[key], folder)
         except BaseException:
@@ -178,23 +178,13 @@ class Demo:
 
     def open(self, key: str, asked: Asked) -> None:
         """Wait until one variant is open."""
-        worker = self.workers[key]
-        worker.opened(worker.job.workload.timeout_s, asked.on_event, asked.cancelled)
+        self.workers[key].opened(asked)
 
     def run(self, key: str, asked: Asked) -> Answer:
         """Run the input through one variant."""
-        worker = self.workers[key]
-        return worker.ask(asked.question, asked.image, worker.job.workload.timeout_s, asked.on_event, asked.cancelled)
+        return self.workers[key].ask(asked)
 
     def end(self, keys: Iterable[str]) -> None:
         """End some workers."""
         for key in keys:
             self.workers.pop(key).close()
-
-
-def sweep(jobs: Path) -> None:
-    """Remove what demos of processes that are gone left behind."""
-    for each in jobs.glob(f"{PREFIX}*"):
-        owner = each.name.removeprefix(PREFIX).partition("-")[0]
-        if not (owner.isdigit() and psutil.pid_exists(int(owner))):
-            shutil.rmtree(each, ignore_errors=True)

@@ -11,7 +11,8 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,18 @@ class Answer:
     median_ms: float | None
     calls: int
     picture: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One input for some variants, and where the answers go: one for each, or the error that it met."""
+
+    jobs: dict[str, ServeJob]
+    question: Question
+    image: bytes
+    on_event: Callable[[Event], None]
+    cancelled: Callable[[], bool]
+    answers: Future[dict[str, Answer | OptibenchError]] = field(default_factory=Future)
 
 
 class LiveWorker:
@@ -85,26 +98,19 @@ class LiveWorker:
         assert self.process.stdout is not None
         self.questions, self.answers = self.process.stdin, self.process.stdout
 
-    def opened(self, timeout_s: float, on_event: Callable[[Event], None], cancelled: Callable[[], bool]) -> None:
+    def opened(self, asked: Asked) -> None:
         """Wait until the artifact is open; raises PhaseFailed with the reason why it can't be."""
-        self.load_s = self.reply(timeout_s, on_event, cancelled).load_s or 0.0
+        self.load_s = self.reply(asked).load_s or 0.0
 
-    def ask(
-        self,
-        question: Question,
-        image: bytes,
-        timeout_s: float,
-        on_event: Callable[[Event], None],
-        cancelled: Callable[[], bool],
-    ) -> Answer:
+    def ask(self, asked: Asked) -> Answer:
         """Run one input; raises PhaseFailed when the worker could not, and it is then gone unless it says so."""
-        if question.kind == "image":
-            (self.folder / IMAGE).write_bytes(image)
+        if asked.question.kind == "image":
+            (self.folder / IMAGE).write_bytes(asked.image)
         try:
-            write_line(self.questions, question)
+            write_line(self.questions, asked.question)
         except BrokenPipeError as error:
-            raise self.ended("exited", timeout_s) from error
-        reply = self.reply(timeout_s, on_event, cancelled)
+            raise self.ended("exited") from error
+        reply = self.reply(asked)
         if reply.status != "ok":
             raise PhaseFailed(reply.status, reply.reason, reply.hint)
         times = [each / 1e6 for each in reply.times_ns]
@@ -122,33 +128,33 @@ class LiveWorker:
             picture=picture,
         )
 
-    def reply(self, timeout_s: float, on_event: Callable[[Event], None], cancelled: Callable[[], bool]) -> Reply:
+    def reply(self, asked: Asked) -> Reply:
         """The next answer; raises PhaseFailed when there will be none, and the worker is then gone."""
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + self.job.workload.timeout_s
         while b"\n" not in self.buffer:
             for each in read_events(self.folder, self.seen):
                 self.seen += 1
-                on_event(each)
-            if cancelled():
-                raise self.ended("cancelled", timeout_s)
+                asked.on_event(each)
+            if asked.cancelled():
+                raise self.ended("cancelled")
             if time.monotonic() > deadline:
-                raise self.ended("timeout", timeout_s)
+                raise self.ended("timeout")
             if select.select([self.answers], [], [], POLL_S)[0]:
                 read = os.read(self.answers.fileno(), 1 << 16)
                 if not read:
-                    raise self.ended("exited", timeout_s)
+                    raise self.ended("exited")
                 self.buffer += read
         line, _, self.buffer = self.buffer.partition(b"\n")
         return read_reply(line)
 
-    def ended(self, how: str, timeout_s: float) -> OptibenchError:
+    def ended(self, how: str) -> OptibenchError:
         """End the worker and say why it gave no answer: in its own words where it left some."""
         if how == "exited":
             self.wait_for_result()
         kill(self.process)
         outcome = read_result(self.folder) if how == "exited" else None
         if outcome is None or outcome.status == "ok":
-            outcome = judge(how, self.process.returncode, timeout_s)
+            outcome = judge(how, self.process.returncode, self.job.workload.timeout_s)
         hint = "Run it again." if outcome.status in ("cancelled", "timeout") else outcome.hint
         return PhaseFailed(outcome.status, outcome.reason, hint)
 

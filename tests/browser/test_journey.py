@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,20 @@ def test_a_click_on_a_bar_selects_the_variant(page: Page, server: Server) -> Non
     chart_of(page, "size").locator(".barlayer .point path").first.click(force=True)
     expect(page.get_by_text("Explain this variant")).to_be_visible()
     assert "variant=" in page.url
+
+
+def test_the_demo_runs_both_and_ends_with_its_tab(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/demo")
+    page.get_by_role("button", name="Run 50").click()
+    expect(page.get_by_text("Last 49 calls, median")).to_have_count(2)
+    assert "left=" in page.url
+    no_traceback(page)
+    assert len(list(server.home.glob("jobs/live-*"))) == 2
+    page.close()
+    deadline = time.monotonic() + 30
+    while list(server.home.glob("jobs/live-*")) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not list(server.home.glob("jobs/live-*"))
 
 
 def test_the_report_file_draws_its_charts(page: Page, server: Server, tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ import pytest
 
 from engine.data import prepared
 from engine.errors import OptibenchError, PhaseFailed
-from engine.live.demo import Demo, sweep
+from engine.live.demo import Demo
+from engine.live.folders import sweep
 from engine.live.reading import differences, prediction
 from engine.live.worker import Answer
 from engine.schedule.locks import device_lock
@@ -167,6 +168,19 @@ def test_cancelling_ends_what_is_being_opened(demo: Demo, home: Settings, tiny: 
     with pytest.raises(PhaseFailed, match="Cancelled"):
         answer(demo, tiny, cancelled=cancelled.is_set)
     assert (demo.workers, left(home)) == ({}, [])
+
+
+def test_an_error_of_the_keeper_leaves_nobody_waiting(
+    demo: Demo, tiny: ServeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise OSError("no more files")
+
+    monkeypatch.setattr(demo, "answer_all", broken)
+    monkeypatch.setattr(threading, "excepthook", lambda args: None)
+    with pytest.raises(PhaseFailed, match="stopped by an error"):
+        answer(demo, tiny)
+    assert demo.keeper is None
 
 
 @pytest.mark.parametrize("sandbox", ["off", "auto"])
