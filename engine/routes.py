@@ -116,6 +116,10 @@ def no_route(recipe: Recipe, runtime: Runtime, furthest: tuple[str, int], refusa
     format, position = furthest
     if position < len(recipe.steps):
         wanted = recipe.steps[position].name
+        titles = tuple(f"{step.title or step.name}: " for step in steps_named(wanted))
+        said = next((each for each in refusals if each.startswith(titles)), "")
+        if said:
+            return Unsupported(f"{said}.", f"Leave {wanted} out of the recipe.")
         takes = sorted({each for step in steps_named(wanted) for each in step.formats})
         link = f"{wanted} takes {' or '.join(takes) or 'no format here'}, and nothing leads there from {format}"
     else:

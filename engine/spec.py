@@ -128,12 +128,12 @@ class ModelSpec:
 
     @property
     def batch_dimension(self) -> str | None:
-        """`batch` when a tensor input has that dimension in front, or None when the batch size is fixed.
+        """`batch` when a tensor input has a dimension of that name, or None when the batch size is fixed.
 
-        A leading dimension of another name (a sequence, a list of boxes) is not a batch.
+        It is in front, but for models that take the sequence first. A leading dimension of another
+        name (a list of boxes) is not a batch.
         """
-        leads = any(each.shape and each.shape[0] == "batch" for each in self.tensor_inputs)
-        return "batch" if leads else None
+        return "batch" if any("batch" in each.shape for each in self.tensor_inputs) else None
 
     @property
     def tensor_inputs(self) -> tuple[TensorSpec, ...]:

@@ -18,13 +18,14 @@ def check(spec: ModelSpec, workload: Workload) -> ModelSpec:
 
 
 def fixed_batch(spec: ModelSpec) -> int | None:
-    """The only batch size of a model whose first dimension is fixed, or None when it is dynamic."""
+    """The only batch size of a model whose batch is fixed, or None when it is dynamic.
+
+    A leading dimension that is no batch (a list of boxes) holds one sample.
+    """
     if spec.batch_dimension is not None:
         return None
-    for each in spec.tensor_inputs:
-        if len(each.shape) > 1:
-            return int(each.shape[0])
-    return 1
+    leading = next((each.shape[0] for each in spec.tensor_inputs if len(each.shape) > 1), 1)
+    return leading if isinstance(leading, int) else 1
 
 
 def check_batch_sizes(spec: ModelSpec, batch_sizes: Sequence[int]) -> None:

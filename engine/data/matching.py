@@ -6,6 +6,7 @@ from math import prod
 
 import numpy as np
 
+from engine.catalog.base import BATCH
 from engine.data import pixels
 from engine.data.raw import RawData
 from engine.errors import BadInput
@@ -13,6 +14,17 @@ from engine.feeds import numpy_dtype
 from engine.spec import ModelSpec, TensorSpec
 
 COMMON = ("x", "inputs", "input", "data", "images", "features")
+
+
+def require_batch_in_front(spec: ModelSpec) -> None:
+    """Raise BadInput for a model that takes the sequence before the batch: samples would be mixed up."""
+    for each in spec.tensor_inputs:
+        if BATCH in each.shape[1:]:
+            place = each.shape.index(BATCH) + 1
+            raise BadInput(
+                f"Input {each.name} has the batch as dimension {place}, and data sets need it first.",
+                "Export the model with batch_first=True, or compare it without a data set.",
+            )
 
 
 def feeds_from_arrays(

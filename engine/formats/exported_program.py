@@ -43,10 +43,12 @@ class ExportedProgramFormat(Format):
 
     @classmethod
     def admit(cls, path: Path, folder: Path, options: Mapping[str, Any]) -> Artifact:
+        from engine.admission.precision import of_tensors
         from engine.admission.program_trust import safe_copy
 
-        artifact = Artifact(cls.name, safe_copy(path, folder / "model.pt2"))
-        program = load(artifact.path)
+        copied = safe_copy(path, folder / "model.pt2")
+        program = load(copied)
+        artifact = Artifact(cls.name, copied, details=of_tensors(program.state_dict.values()))
         if not takes_tensors_in_order(program):
             save_flat(program, artifact.path)
         return artifact

@@ -39,16 +39,18 @@ class Onnx(Format):
     @classmethod
     def admit(cls, path: Path, folder: Path, options: Mapping[str, Any]) -> Artifact:
         from engine.admission.onnx_files import check, external_files
+        from engine.admission.precision import of_graph
 
         model = read(path)
         data = external_files(model, path)
         check(model, path)
+        details = of_graph(model)
         if not data:
-            return Artifact(cls.name, place(path, folder / MODEL))
+            return Artifact(cls.name, place(path, folder / MODEL), details=details)
         place(path, folder / "model" / MODEL)
         for each in data:
             place(path.parent / each, folder / "model" / each)
-        return Artifact(cls.name, folder / "model")
+        return Artifact(cls.name, folder / "model", details=details)
 
     @classmethod
     def inspect(cls, artifact: Artifact, progress: Any) -> ModelSpec:

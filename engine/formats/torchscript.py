@@ -36,9 +36,10 @@ class TorchScript(Format):
 
     @classmethod
     def admit(cls, path: Path, folder: Path, options: Mapping[str, Any]) -> Artifact:
-        artifact = Artifact(cls.name, place(path, folder / "model.pt"))
-        load(artifact.path)
-        return artifact
+        from engine.admission.precision import of_tensors
+
+        placed = place(path, folder / "model.pt")
+        return Artifact(cls.name, placed, details=of_tensors(load(placed).parameters()))
 
     @classmethod
     def inspect(cls, artifact: Artifact, progress: Any) -> ModelSpec:
@@ -81,6 +82,11 @@ def opened(path: Path) -> ScriptModule:
 def explained(error: Exception) -> BadInput:
     """Say what kept a script from loading."""
     text = str(error)
+    if "keyword attribute 'value' is undefined" in text:
+        return BadInput(
+            "This TorchScript file was saved after optimize_for_inference, which drops the weights from the file.",
+            "Save the script before that call; here it is an option of the TorchScript runtime.",
+        )
     unknown = next((line.strip() for line in text.splitlines() if "Unknown builtin op" in line), "")
     if unknown or "Unknown type name" in text:
         return BadInput(

@@ -10,10 +10,11 @@ from engine.catalog.base import BATCH
 from engine.spec import TensorSpec
 
 Dimension = int | str | None
-NOT_A_BATCH = re.compile(r"seq|len|time|frame|token|step|point|node|edge|height|width|channel|num_?box|rois?", re.I)
+NOT_A_BATCH = re.compile(r"^t$|seq|len|time|frame|token|step|point|node|edge|height|width|channel|num_?box|rois?", re.I)
 SAYS_BATCH = re.compile(r"batch|^n$|^b$|^bs$|^bsz$", re.I)
 DEFAULTS = {"height": 224, "width": 224, "sequence": 128}
 IMAGE_CHANNELS = (1, 3, 4)
+PICTURE, FRAME, CLIP, UNKNOWN = 224, 112, 16, 16
 
 
 @dataclass(frozen=True)
@@ -79,12 +80,22 @@ def name_of(tensor: Raw, index: int) -> str:
 
 def default_sizes(inputs: Sequence[TensorSpec]) -> dict[str, int]:
     """A first guess for every dynamic dimension but the batch."""
-    sizes = {}
+    sizes: dict[str, int] = {}
     for each in inputs:
-        for dimension in each.dynamic:
-            if dimension != BATCH:
-                sizes[dimension] = default_size(dimension)
+        for index, dimension in enumerate(each.shape):
+            if isinstance(dimension, str) and dimension != BATCH:
+                sizes.setdefault(dimension, size_at(each.shape, index))
     return sizes
+
+
+def size_at(shape: Sequence[int | str], index: int) -> int:
+    """The usual size of one dimension, by its name and by its place in a picture or a film."""
+    size = default_size(str(shape[index]))
+    if len(shape) == 5:
+        return FRAME if index > 2 else CLIP
+    if len(shape) == 4 and shape[1] in IMAGE_CHANNELS and index > 1 and size == UNKNOWN:
+        return PICTURE
+    return size
 
 
 def default_size(name: str) -> int:
@@ -93,9 +104,11 @@ def default_size(name: str) -> int:
     if lowered in DEFAULTS:
         return DEFAULTS[lowered]
     if re.search(r"height|width|^h$|^w$", lowered):
-        return 224
+        return PICTURE
+    if re.search(r"sample|audio|wave", lowered):
+        return 16000
     if re.search(r"past", lowered):
         return 16
     if re.search(r"seq|len|token|time|step|frame", lowered):
         return 128
-    return 16
+    return UNKNOWN

@@ -19,7 +19,7 @@ from engine.inspection.drawing import drawn
 from engine.inspection.facts import assemble
 from engine.inspection.observe import Observation, Run, last_line, observe
 from engine.inspection.onnx_structure import onnx_structure
-from engine.inspection.onnx_values import all_readers, shapes_met, state_pairs, with_range
+from engine.inspection.onnx_values import all_readers, one_hot_codes, shapes_met, state_pairs, with_range
 from engine.spec import ModelSpec, TensorSpec
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 DATA_DEPENDENT = {"NonMaxSuppression", "NonZero", "Unique", "Compress", "Loop"}
 LOOPS = ("If", "Loop", "Scan")
 WEIGHTS = {1, 2, 3, 4, 5, 6, 10, 11, 16, 17, 18, 19, 20, 21, 22, 23}
-MANY_LAYERS = 3000
+MANY_LAYERS, LONG_NAME = 3000, 48
 
 
 def inspect_onnx(artifact: Artifact, progress: Any) -> ModelSpec:
@@ -44,11 +44,12 @@ def inspect_onnx(artifact: Artifact, progress: Any) -> ModelSpec:
     readers = all_readers(graph)
     tables = {each.name: tuple(each.dims) for each in graph.initializer}
     widths = {name: dims[0] for name, dims in tables.items() if len(dims) > 1}
+    codes = one_hot_codes(graph)
     operators = Counter(each.op_type for each in nodes(graph))
     progress(0.4, "Running it once")
     run = opened(model_path(artifact.path))
     for raw in variants([declared(each, "input") for each in asked], readers, tables):
-        inputs = tuple(with_range(each, readers, widths) for each in name_inputs(raw))
+        inputs = tuple(with_range(each, readers, widths, codes) for each in name_inputs(raw))
         inputs, pairs = with_states(inputs, raw, outputs)
         seen = run_it(run, inputs, outputs, bool(DATA_DEPENDENT & set(operators)))
         if not seen.error:
@@ -161,9 +162,10 @@ def opened(path: Path) -> Run:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions share no base class
         text = last_line(error)
-        if "not implemented" in text.lower() or "NOT_IMPLEMENTED" in text or "opset" in text.lower():
+        if "NOT_IMPLEMENTED" in str(error) or "not implemented" in text.lower() or "opset" in text.lower():
             raise Unsupported(
-                f"ONNX Runtime has no implementation of this graph: {text}", "Export it with another opset."
+                f"ONNX Runtime has no implementation of this graph on a CPU: {text}",
+                "Export it in float32, or with another opset.",
             ) from error
         raise BadInput(
             f"ONNX Runtime can't open this graph: {broken_rule(path) or text}", "Export it again."
@@ -199,6 +201,7 @@ def merge(raw: Raw, seen: TensorSpec, by_data: bool) -> TensorSpec:
     for axis, size in enumerate(shape):
         declared_ = raw.dims or ()
         named = declared_[axis] if axis < len(declared_) == len(shape) else None
+        named = None if isinstance(named, str) and len(named) > LONG_NAME else named
         if by_data and isinstance(size, int) and not isinstance(named, int):
             size = 0
         if isinstance(size, str) and size.startswith("output") and isinstance(named, str):

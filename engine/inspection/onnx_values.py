@@ -17,17 +17,24 @@ PASSES_ON = {"Cast", "Identity", "Reshape", "Unsqueeze", "Squeeze", "Flatten", "
 WHOLE = ("int", "uint")
 STATE_OUT = re.compile(r"(_?(out|next|new|final|n)|^(new|next|out|present)_?)$", re.I)
 RATE = re.compile(r"^(sr|fs|rate|sample_?rate|sampling_?rate)$", re.I)
+MANY_CODES = 1 << 22
 BOUNDS = {"int8": (-128, 128), "uint8": (0, 256)}
 
 
-def with_range(tensor: TensorSpec, readers: Mapping[str, Sequence[NodeProto]], widths: Mapping[str, int]) -> TensorSpec:
+def with_range(
+    tensor: TensorSpec,
+    readers: Mapping[str, Sequence[NodeProto]],
+    widths: Mapping[str, int],
+    codes: Mapping[tuple[str, str], int],
+) -> TensorSpec:
     """An integer input with the values it may take, as far as the graph tells or its use suggests.
 
-    `readers` maps each value to the nodes that read it, `widths` each stored table to its rows.
+    `readers` maps each value to the nodes that read it, `widths` each stored table to its rows,
+    `codes` is what `one_hot_codes` gives.
     """
     if not tensor.dtype.startswith(WHOLE):
         return tensor
-    rows = table_rows(tensor.name, readers, widths)
+    rows = table_rows(tensor.name, readers, widths, codes)
     if rows:
         return replace(tensor, low=0, high=rows)
     if "mask" in tensor.name.lower():
@@ -42,8 +49,13 @@ def with_range(tensor: TensorSpec, readers: Mapping[str, Sequence[NodeProto]], w
     return tensor
 
 
-def table_rows(name: str, readers: Mapping[str, Sequence[NodeProto]], widths: Mapping[str, int]) -> int | None:
-    """The rows of the smallest table that this value indexes, or None."""
+def table_rows(
+    name: str,
+    readers: Mapping[str, Sequence[NodeProto]],
+    widths: Mapping[str, int],
+    codes: Mapping[tuple[str, str], int],
+) -> int | None:
+    """The rows of the smallest table that this value indexes, also by one-hot codes, or None."""
     found: list[int] = []
     waiting, seen = [name], {name}
     while waiting:
@@ -57,10 +69,30 @@ def table_rows(name: str, readers: Mapping[str, Sequence[NodeProto]], widths: Ma
                 place = list(node.input).index(value)
                 if place < 2 and node.input[2 if place == 0 else 4] in widths:
                     found.append(widths[node.input[2 if place == 0 else 4]])
+            elif node.op_type in ("OneHot", "Equal"):
+                found.extend(codes[node.op_type, each] for each in node.input if (node.op_type, each) in codes)
             elif node.op_type in PASSES_ON and node.input[0] == value and node.output[0] not in seen:
                 seen.add(node.output[0])
                 waiting.append(node.output[0])
     return min((each for each in found if each > 1), default=None)
+
+
+def one_hot_codes(graph: GraphProto) -> dict[tuple[str, str], int]:
+    """How many codes a value is turned into, by operator and stored input: a depth, or 0, 1, 2, … to be equal to."""
+    from onnx import TensorProto, numpy_helper
+
+    found: dict[tuple[str, str], int] = {}
+    for each in graph.initializer:
+        if each.data_type not in (TensorProto.INT32, TensorProto.INT64) or each.data_location == TensorProto.EXTERNAL:
+            continue
+        values = numpy_helper.to_array(each)
+        if values.size == 1:
+            found["OneHot", each.name] = int(values.reshape(-1)[0])
+        elif values.ndim and values.size < MANY_CODES:
+            count = values.shape[-1]
+            if count > 1 and (values.reshape(-1, count) == range(count)).all():
+                found["Equal", each.name] = count
+    return found
 
 
 def becomes_float(name: str, readers: Mapping[str, Sequence[NodeProto]]) -> bool:

@@ -7,9 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from engine.artifact import Artifact
-from engine.catalog.base import BATCH
 from engine.errors import Unsupported
-from engine.inspection.dimensions import Raw, default_size, name_inputs
+from engine.inspection.dimensions import Raw, default_sizes, name_inputs
 from engine.inspection.drawing import drawn
 from engine.inspection.facts import assemble
 from engine.inspection.module import module_run
@@ -35,7 +34,7 @@ def inspect_program(artifact: Artifact, progress: Any) -> ModelSpec:
     inputs, limits = declared_inputs(program)
     module = program.module()
     progress(0.5, "Running it")
-    sizes = {name: within(default_size(name), limits.get(name, (2, LARGE))) for name in dynamic(inputs)}
+    sizes = {name: within(size, limits.get(name, (2, LARGE))) for name, size in default_sizes(inputs).items()}
     seen = observe(module_run(module, inputs), inputs, sizes, names=output_names(program))
     notes = []
     if seen.error:
@@ -187,11 +186,6 @@ def output_names(program: ExportedProgram) -> tuple[str, ...]:
     if spec is not None and getattr(spec, "type", None) is dict and isinstance(context, list):
         return tuple(map(str, context))
     return ()
-
-
-def dynamic(inputs: tuple[TensorSpec, ...]) -> list[str]:
-    """Every dynamic dimension but the batch."""
-    return [d for each in inputs for d in each.dynamic if d != BATCH]
 
 
 def within(size: int, limits: tuple[int, int]) -> int:

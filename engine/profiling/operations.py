@@ -53,7 +53,7 @@ def samples(spec: ModelSpec, batch_size: int) -> int:
         return batch_size
     state = {name for _, name in spec.state_pairs}
     leads = [each.shape[0] for each in spec.tensor_inputs if len(each.shape) >= 2 and each.name not in state]
-    return int(leads[0]) if leads else 1
+    return leads[0] if leads and isinstance(leads[0], int) else 1
 
 
 def io_bytes(spec: ModelSpec, batch_size: int) -> float:

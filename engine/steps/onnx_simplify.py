@@ -8,6 +8,9 @@ from engine.artifact import Artifact
 from engine.errors import StepFailed
 from engine.steps.base import Context, Step
 
+INITIALIZERS_APART = 4
+"""The IR version from which on stored weights need not be listed as inputs; onnxslim takes them off that list."""
+
 
 @dataclass(frozen=True)
 class OnnxSimplify(Step):
@@ -37,6 +40,7 @@ class OnnxSimplify(Step):
                 f"onnxslim can't simplify this graph: {type(error).__name__}: {error}",
                 "Leave onnx-simplify out of the recipe.",
             ) from error
+        slim.ir_version = max(slim.ir_version, INITIALIZERS_APART)
         path = onnx_format.save(slim, context.folder)
         try:
             onnx.checker.check_model(str(onnx_format.model_path(path)))

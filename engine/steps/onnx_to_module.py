@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.artifact import Artifact
-from engine.errors import StepFailed
+from engine.errors import Unsupported
 from engine.spec import ModelSpec
 from engine.steps.base import Context, Step
 
@@ -52,7 +52,8 @@ class OnnxToModule(Step):
             close = distance <= TOLERANCE.get(source.precision, TOLERANCE["fp32"])
             problem = "" if close else f"its relative error is {distance:.2g}"
         if problem:
-            raise StepFailed(
-                f"The rebuilt module does not do what the graph does: {problem}.", "Use ONNX Runtime for this model."
+            raise Unsupported(
+                f"onnx2torch does not rebuild this graph as it is: {problem}.",
+                "Use ONNX Runtime for this model, or upload the PyTorch weights with an architecture.",
             )
         return source.derive("torch-module", path)

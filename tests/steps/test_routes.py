@@ -62,3 +62,9 @@ def test_an_exporter_that_does_not_fit_says_so() -> None:
     assert not variant.unsupported  # the router opens the program as a module, which that exporter takes
     variant = routes.plan(DIGITS, recipes.parse("onnx(exporter=dynamo, opset=11) > onnxruntime"), "cpu")
     assert "opset 18 and later" in f"{variant.unsupported} {variant.hint}"
+
+
+def test_a_step_that_refuses_says_so_itself() -> None:
+    branching = replace(DIGITS, format="onnx", control_flow=1)
+    variant = routes.plan(branching, recipes.parse("onnx-to-module > eager"), "cpu")
+    assert variant.unsupported.startswith("ONNX to module: the graph has branches")

@@ -75,6 +75,7 @@ def take(raw: RawData, kept: np.ndarray) -> RawData:
 
 def feeds_of(raw: RawData, job: PrepareJob) -> tuple[dict[str, np.ndarray], list[str]]:
     """The model's inputs, by what kind of data set it is."""
+    matching.require_batch_in_front(job.spec)
     everything = np.arange(raw.count)
     if raw.images is not None:
         return {pixels.image_input(job.spec).name: pixels.from_files(raw, everything, job.spec)}, []

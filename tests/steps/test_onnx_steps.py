@@ -1,0 +1,29 @@
+"""Steps on ONNX graphs as old exporters wrote them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from engine.artifact import write_manifest
+from engine.formats.onnx import Onnx
+from engine.inspection.onnx_graph import inspect_onnx
+from tests.steps.models import build_route
+
+
+def test_weights_that_are_also_inputs_can_be_simplified(tmp_path: Path) -> None:
+    values = [helper.make_tensor_value_info("x", 1, ["n", 4]), helper.make_tensor_value_info("w", 1, [4, 2])]
+    weight = numpy_helper.from_array(np.ones((4, 2), np.float32), "w")
+    output = helper.make_tensor_value_info("y", 1, ["n", 2])
+    graph = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "old", values, [output], [weight])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 8)])
+    model.ir_version = 3
+    onnx.save(model, str(tmp_path / "old.onnx"))
+    artifact = Onnx.admit(tmp_path / "old.onnx", tmp_path / "model", {})
+    write_manifest(tmp_path / "model", artifact)
+    spec = inspect_onnx(artifact, lambda *_: None)
+    result, _ = build_route(tmp_path / "model", spec, "onnx-simplify", tmp_path / "work")
+    assert (result.status, result.reason) == ("ok", "")
