@@ -9,6 +9,7 @@ from typing import Any
 from engine.artifact import Artifact
 from engine.plugin import option
 from engine.runtimes.base import Runtime, Session, Site
+from engine.runtimes.sparse_weights import compress
 from engine.runtimes.torch_session import Call, TorchSession, set_up
 from engine.spec import ModelSpec
 
@@ -38,8 +39,13 @@ class Eager(Runtime):
     )
     channels_last: bool = option(False, "Keep images and convolution weights in channels-last memory")
     cuda_graph: bool = option(False, "Capture the whole inference once and replay it (GPU)", label="CUDA graph")
+    sparse: bool = option(
+        False, "Run linear layers with 2:4 weights on sparse tensor cores (GPU)", label="2:4 sparse tensor cores"
+    )
 
     def check(self, spec: ModelSpec, device: str) -> str | None:
+        if device == "cpu" and self.sparse:
+            return "Sparse tensor cores need an NVIDIA GPU"
         return super().check(spec, device) or gpu_options(self, spec, device)
 
     def precision(self, artifact_precision: str, device: str) -> str:
@@ -47,9 +53,12 @@ class Eager(Runtime):
 
     def open(self, artifact: Artifact, spec: ModelSpec, site: Site) -> Session:
         restore = set_up(site, tf32=self.tf32)
+        sparse_layers: list[str] = []
 
         def load() -> Call:
             module = load_module(artifact, site.device, self.channels_last)
+            if self.sparse:
+                sparse_layers[:] = compress(module)
             return with_autocast(module, site.device, self.autocast, cache=not self.cuda_graph)
 
         session = TorchSession(
@@ -62,6 +71,8 @@ class Eager(Runtime):
             restore=restore,
         )
         session.details.update(tf32=self.tf32, autocast=self.autocast, cuda_graph=self.cuda_graph)
+        if self.sparse:
+            session.details["sparse_layers"] = sparse_layers
         return session
 
 

@@ -20,7 +20,8 @@ class Prune2To4(Step):
     """Zero two of every four neighbouring weights, the pattern that sparse tensor cores skip.
 
     Halves the work of matrix products on NVIDIA GPUs since Ampere, in FP16 or INT8, where the runtime
-    uses it (TensorRT with sparse weights); measure, since small layers gain nothing. Fine-tune afterwards.
+    uses it (TensorRT with sparse weights, PyTorch eager with `sparse`); measure, since small layers
+    gain nothing. Fine-tune afterwards.
     """
 
     name = "prune-2to4"
