@@ -30,6 +30,7 @@ with st.container(horizontal=True):
     st.badge(machine(found), icon=":material/memory:", color="gray")
     st.badge(f"{LATENCIES[view.latency]} latency, batch {view.batch_size}", icon=":material/timer:", color="gray")
 st.markdown(f"### {badges.plain(headline(rows, limits))}")
+compare.not_trusted(rows)
 compare.card_row(cards(rows, limits))
 if row.active:
     compare.watch(row.id, row.revision)

@@ -13,6 +13,13 @@ row = lists.pick_comparison()
 if row is None:
     st.stop()
 found = document(row)
+if not found.variants:
+    st.info(
+        "This comparison has no variants. Choose another one, or start one on the Optimize page.",
+        icon=":material/info:",
+    )
+    st.page_link("pages/optimize.py", label="Optimize a model", icon=":material/arrow_forward:")
+    st.stop()
 by_id = {each.id: each for each in found.variants}
 labels = badges.distinct({each.id: each.label for each in found.variants})
 ids = list(by_id)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from engine import intake
 from pages import ui
-from pages.ui import lists, recorded, tasks
+from pages.ui import badges, lists, recorded, tasks
 from pages.ui.context import choose, settings, store
 
 ui.begin()
@@ -63,12 +63,15 @@ with grid.container(border=True, height="stretch"):
     st.markdown("**Open recorded GPU results**")
     st.caption("Real runs with GPU, versions and date, to look at without a GPU.")
     st.space("stretch")
-    with st.popover("Open recorded GPU results", icon=":material/inventory_2:", width="stretch"):
-        found = recorded.recordings()
+    results = st.popover(
+        "Open recorded GPU results", icon=":material/inventory_2:", width="stretch", key="recorded", on_change="rerun"
+    )
+    with results:
+        found = recorded.recordings() if results.open else []
         if not found:
             st.caption("No recorded results are in this installation.")
         for each in found:
-            label = f"{each.name} · {each.machine} · {each.date} · {each.variants} variants"
+            label = badges.plain(f"{each.model} · {each.machine} · {each.date} · recorded, {each.variants} variants")
             if st.button(label, key=f"recorded_{each.path.name}", width="stretch", type="tertiary"):
                 comparison = recorded.open_recording(each)
                 choose("comparison", comparison)

@@ -59,7 +59,7 @@ def headline(frame: pd.DataFrame, constraints: Constraints | None = None) -> str
         return f"No variant is measurably faster than {base['label']}: no difference for {best['label']}." + set_aside(
             frame
         )
-    gain = numbers.ratio(best["speedup"], best["speedup_low"], best["speedup_high"])
+    gain = "faster" if uncertain(best) else numbers.ratio(best["speedup"], best["speedup_low"], best["speedup_high"])
     shaky = " in unstable timings" if best["unstable"] else ""
     words = f"{best['label']} is {gain} than {base['label']}{shaky}, {size_words(best, base)}{accuracy_words(best)}."
     so_far = f"So far: {words}" if waiting(frame) else words
@@ -115,7 +115,12 @@ def repeat(row: pd.Series) -> str:
     """What to do about a winner whose timings were not stable."""
     if not row["unstable"]:
         return ""
-    return " The machine did not hold still: measure again with more rounds before relying on the ratio."
+    return " The machine did not hold still: measure again with more rounds to know by how much."
+
+
+def uncertain(row: pd.Series) -> bool:
+    """Whether a ratio says nothing: unstable timings, and no interval that would show by how much."""
+    return bool(row["unstable"]) and pd.isna(row["speedup_low"])
 
 
 def set_aside(frame: pd.DataFrame) -> str:
@@ -176,14 +181,12 @@ def card(title: str, icon: str, row: pd.Series | None, base: pd.Series | None, k
 
 def compare(row: pd.Series, base: pd.Series | None, kind: str) -> str:
     """The figure's ratio or difference to the baseline, in words."""
-    speed = numbers.ratio(
-        row["speedup"],
-        row["speedup_low"],
-        row["speedup_high"],
-        different=row["different"] if row["different"] is not None else None,
-    )
     if base is None:
         return ""
+    speed = numbers.ratio(row["speedup"], row["speedup_low"], row["speedup_high"], different=row["different"])
+    brief = numbers.ratio(row["speedup"], different=row["different"])
+    if uncertain(row) and speed not in ("", "the same"):
+        speed = brief = "faster" if row["speedup"] > 1 else "slower"
     shaky = ", unstable" if row["unstable"] and speed else ""
     if kind == "latency":
         return speed + shaky
@@ -191,7 +194,7 @@ def compare(row: pd.Series, base: pd.Series | None, kind: str) -> str:
         return size_words(row, base)
     if kind == "accuracy":
         return accuracy_words(row).removeprefix(", ").removeprefix("and ").removeprefix("with ")
-    return f"{numbers.ratio(row['speedup'], different=row['different'])}{shaky}, {size_words(row, base)}"
+    return f"{brief}{shaky}, {size_words(row, base)}"
 
 
 def caveat(row: pd.Series, kind: str) -> str:

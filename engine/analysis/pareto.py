@@ -29,5 +29,5 @@ def front(frame: pd.DataFrame, metrics: Sequence[str]) -> pd.Series:
     values = frame.loc[usable, list(metrics)].to_numpy(dtype=float) * signs
     best = [not bool(np.any(np.all(values <= row, axis=1) & np.any(values < row, axis=1))) for row in values]
     marked = pd.Series(False, index=frame.index)
-    marked[usable] = best
+    marked[usable] = np.array(best, dtype=bool)  # typed also where nothing is eligible
     return marked

@@ -13,11 +13,12 @@ from engine import __version__
 from engine.analysis import numbers
 from engine.analysis.headline import Card, cards, headline
 from engine.analysis.speedup import compared
+from engine.analysis.suspects import suspects
 from engine.document import ComparisonDocument
 from engine.frames import at_batch, batch_sizes, latencies, machine, sort, sweep
 from engine.metrics import LATENCIES, LATENCY_HELP, SIDE_BY_SIDE
 from engine.plots import bar_chart, throughput_chart, tradeoff_chart
-from engine.report.method import METHOD, environment_facts, workload_facts
+from engine.report.method import METHOD, environment_facts, measured_how, workload_facts
 from engine.report.sections import facts_list, tag, variant_section
 from engine.report.style import CSS, SCHEMES, SCRIPT
 from engine.report.table import results_table
@@ -35,7 +36,10 @@ def render(document: ComparisonDocument, latency: str = "") -> str:
     figures: Figures = {}
     body = [opening(document, frame, kind)]
     first = first_batch(document, frame)
-    body += [batch_section(frame, each, kind, figures, again=each != first) for each in batch_sizes(document)]
+    basis = measured_how(document, kind)
+    body += [
+        batch_section(frame, each, kind, figures, again=each != first, basis=basis) for each in batch_sizes(document)
+    ]
     body += [sweep_section(document, figures), table_section(document), variants_section(document)]
     body += [conditions(document)]
     data = json.dumps(figures, separators=(",", ":"), cls=PlotlyJSONEncoder).replace("<", "\\u003c")
@@ -74,7 +78,7 @@ def first_batch(document: ComparisonDocument, frame: pd.DataFrame) -> int:
     return int(measured["batch_size"].min()) if len(measured) else document.workload.batch_sizes[0]
 
 
-def batch_section(frame: pd.DataFrame, batch_size: int, kind: str, figures: Figures, *, again: bool) -> str:
+def batch_section(frame: pd.DataFrame, batch_size: int, kind: str, figures: Figures, *, again: bool, basis: str) -> str:
     """Cards, the four charts and the trade-off at one batch size; `again` adds its own headline."""
     rows = sort(at_batch(frame, batch_size))
     places = []
@@ -83,14 +87,20 @@ def batch_section(frame: pd.DataFrame, batch_size: int, kind: str, figures: Figu
         name = f"{metric}-{batch_size}"
         figures[name] = {each: bar_chart(rows, metric, theme=each, title=title).to_plotly_json() for each in SCHEMES}
         places.append(place(name))
+    doubtful = "".join(
+        f"<li><b>{escape(label)}</b> never wins. {escape(reason)}</li>" for label, reason in suspects(rows)
+    )
+    warning = (
+        f'<div class="warning"><b>⚠ Suspect: outputs differ too much</b><ul>{doubtful}</ul></div>' if doubtful else ""
+    )
     said = f'<p class="muted">{escape(headline(rows))}</p>' if again else ""
     against = "accuracy" if rows["accuracy"].notna().any() else "file_bytes"
     name = f"tradeoff-{batch_size}"
     figures[name] = {each: tradeoff_chart(rows, against, theme=each).to_plotly_json() for each in SCHEMES}
     return (
-        f"<h2>Batch {batch_size}</h2>{said}"
+        f"<h2>Batch {batch_size}</h2>{said}{warning}"
         f'<div class="cards">{"".join(map(card_box, cards(rows)))}</div>'
-        f'<div class="charts">{"".join(places)}</div>'
+        f'<div class="charts">{"".join(places)}</div><p class="muted">{escape(basis)}</p>'
         f"<h3>Trade-off at batch {batch_size}</h3>{place(name)}"
         f'<p class="muted">{LATENCIES[kind]} latency. {LATENCY_HELP[kind]} '
         "The dotted line is the Pareto front: nothing is better at both.</p>"

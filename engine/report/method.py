@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from engine.analysis import numbers
 from engine.document import ComparisonDocument
+from engine.frames import machine
+from engine.metrics import LATENCIES
 
 METHOD: tuple[tuple[str, str], ...] = (
     (
@@ -40,6 +42,18 @@ METHOD: tuple[tuple[str, str], ...] = (
     ("Throughput", "Its own saturated loop without waiting for each call; on a CPU a single stream, labelled so."),
     ("FP32", "TF32 is off unless a variant says otherwise."),
 )
+
+
+def measured_how(document: ComparisonDocument, kind: str) -> str:
+    """What the charts show, measured where, how often and how sure, in one line."""
+    workload = document.workload
+    one = "one round, so there are no intervals of latency"
+    rounds = f"{workload.rounds} rounds; thin lines are 95% intervals" if workload.rounds > 1 else one
+    date = (document.finished or document.created)[:10]
+    return (
+        f"{LATENCIES[kind]} latency is the median, measured on {machine(document)}{f' on {date}' if date else ''}: "
+        f"at least {workload.calls} calls and {workload.seconds:g} s in each of {rounds}. Grey is the baseline."
+    ).replace("in each of one round", "in one round")
 
 
 def workload_facts(document: ComparisonDocument) -> list[tuple[str, str]]:

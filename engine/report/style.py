@@ -30,6 +30,7 @@ p{{margin:0 0 10px;max-width:78ch}}
 .lead{{font-size:20px;line-height:1.45;margin:22px 0 24px;max-width:64ch}}
 .muted,.facts dt{{color:var(--muted)}}
 .tag{{display:inline-block;border:1px solid var(--rule);border-radius:99px;padding:1px 10px;font-size:13px;margin-right:6px;background:var(--surface)}}
+.warning{{border:1px solid var(--warn);border-radius:10px;padding:10px 16px;margin:0 0 18px;color:var(--warn)}} .warning ul{{margin:4px 0 0;padding-left:20px;color:var(--text)}}
 .cards{{display:grid;grid-template-columns:repeat(4,1fr);gap:16px}}
 .card{{border:1px solid var(--rule);border-radius:10px;padding:16px 18px;background:var(--surface)}}
 .card .kind{{color:var(--muted);font-size:13px}}

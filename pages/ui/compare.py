@@ -12,6 +12,7 @@ from engine import report
 from engine.analysis import numbers
 from engine.analysis.choice import Constraints
 from engine.analysis.headline import Card
+from engine.analysis.suspects import suspects
 from engine.document import ComparisonDocument
 from engine.frames import batch_sizes, latencies
 from engine.metrics import LATENCIES, LATENCY_HELP, METRICS, SIZES
@@ -118,6 +119,14 @@ def limit(label: str, rows: pd.DataFrame, metric: str) -> float | None:
     written = {METRICS[metric].write(float(each)): float(each) for each in known}
     picked = st.select_slider(label, [NO_LIMIT, *written], key=LIMITS[metric], bind="query-params")
     return written.get(str(picked))
+
+
+def not_trusted(rows: pd.DataFrame) -> None:
+    """What is suspect, before anything is praised."""
+    found = suspects(rows)
+    if found:
+        lines = "\n".join(f"- **{badges.plain(label)}** never wins. {badges.plain(reason)}" for label, reason in found)
+        st.warning(f"Outputs differ too much from the original's:\n{lines}", icon=":material/warning:")
 
 
 def card_row(cards: list[Card]) -> None:

@@ -19,7 +19,7 @@ from pages.ui.context import settings, store
 def time(row: ComparisonRow, variant: VariantDocument, line: pd.Series) -> None:
     """Where the time goes, from the profile; without one, a button that asks for it."""
     st.subheader("Where the time goes")
-    if pd.notna(line["enqueue_ms"]) and pd.notna(line["latency_ms"]):
+    if pd.notna(line["enqueue_ms"]) and line["latency_ms"] > 0:
         share = line["enqueue_ms"] / line["latency_ms"]
         st.markdown(
             f"Enqueueing takes {numbers.duration(line['enqueue_ms'])}, {numbers.percent(share, 2)} of the latency."

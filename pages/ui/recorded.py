@@ -21,6 +21,7 @@ class Recording:
 
     path: Path
     name: str
+    model: str
     machine: str
     date: str
     variants: int
@@ -35,14 +36,18 @@ def read(path: str, modified: float) -> Recording | None:
     except BadInput:
         return None
     date = (found.finished or found.created)[:10]
-    return Recording(Path(path), found.name, machine(found), date, len(found.variants), found.workload.batch_sizes)
+    return Recording(
+        Path(path), found.name, found.model.name, machine(found), date, len(found.variants), found.workload.batch_sizes
+    )
 
 
 def recordings() -> list[Recording]:
-    """Every recorded comparison, by name."""
+    """Every recorded comparison, by model, machine and date."""
     files = sorted([*FOLDER.rglob("*.json"), *FOLDER.rglob("*.json.gz")])
     found = [read(str(each), each.stat().st_mtime) for each in files]
-    return sorted((each for each in found if each is not None), key=lambda each: each.name)
+    return sorted(
+        (each for each in found if each is not None), key=lambda each: (each.model.lower(), each.machine, each.date)
+    )
 
 
 def open_recording(recording: Recording) -> str:

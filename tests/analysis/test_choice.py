@@ -11,6 +11,7 @@ from engine.analysis.choice import Constraints, balanced, candidates, fastest, m
 from engine.analysis.headline import baseline_row, cards, headline
 from engine.analysis.pareto import front
 from engine.analysis.speedup import compared
+from engine.analysis.suspects import suspects
 from engine.document import ComparisonDocument
 from engine.frames import at_batch
 from tests.documents import gpu_document, quick_document
@@ -125,3 +126,19 @@ def test_an_unstable_winner_says_so_where_its_number_stands(rows: pd.DataFrame) 
     card = cards(changed)[0]
     assert card.compared.endswith(", unstable")
     assert "unstable: the baseline drifted by 80.0%" in card.note
+
+
+def test_without_an_eligible_row_the_front_is_empty(rows: pd.DataFrame) -> None:
+    assert not front(rows.assign(status="suspect"), ["latency_ms", "accuracy"]).any()
+
+
+def test_unstable_timings_without_an_interval_give_no_ratio() -> None:
+    rows = at_batch(compared(gpu_document(), "resident"), 1)
+    changed = rows.assign(unstable="The baseline drifted by 80.0% within a round (limit 3%).", speedup_low=float("nan"))
+    assert "TensorRT FP16 is faster than PyTorch FP32 in unstable timings" in headline(changed)
+    assert cards(changed)[0].compared == "faster, unstable"
+
+
+def test_suspects_are_named_with_their_reason(rows: pd.DataFrame) -> None:
+    assert [label for label, _ in suspects(rows)] == ["TensorRT FP8"]
+    assert "Relative error 3.4" in suspects(rows)[0][1]

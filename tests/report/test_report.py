@@ -96,3 +96,19 @@ def test_an_unfinished_comparison_has_a_report_too() -> None:
     document = quick_document()
     waiting = replace(document, variants=tuple(replace(each, results=()) for each in document.variants))
     assert "Nothing is measured yet" in report.render(waiting, "html").decode()
+
+
+def test_suspects_stand_before_the_cards_and_the_charts_say_how_they_were_measured() -> None:
+    page = report.render(gpu_document(), "html").decode()
+    assert page.index("never wins") < page.index('class="cards"')
+    assert "measured on NVIDIA H100 80GB HBM3 on 2026-11-20" in page
+    assert "in each of 5 rounds" in page
+
+
+def test_a_comparison_in_which_everything_is_suspect_has_a_report() -> None:
+    document = gpu_document()
+    doubtful = tuple(
+        replace(each, results=tuple(replace(one, status="suspect") for one in each.results))
+        for each in document.variants
+    )
+    assert "no winner" in report.render(replace(document, variants=doubtful), "html").decode()
