@@ -1,11 +1,11 @@
 """The hand-written best for four models: the libraries used directly, timed by a loop of its own.
 
     python benchmarks/handwritten.py --out DIR [--models resnet50,bert_base] [--batches 1,32,256]
-                                     [--ways tensorrt,compile,eager] [--dashboard DIR]
+                                     [--ways tensorrt,compile,autotune,eager] [--dashboard DIR]
 
 Weights are the settled random ones that `optibench compare --architecture` uses, precision is FP16
-with float32 inputs and outputs, as the dashboard's variants have. With `--dashboard`, the fastest
-correct variant of each recorded comparison is set against it. Run both on one machine in one go:
+with float32 inputs and outputs, as the dashboard's variants have. With `--dashboard`, a folder of
+recorded comparisons, the fastest correct variant of each is set against it. Run both on one machine in one go:
 hosts differ by more than what is compared.
 """
 
@@ -16,6 +16,7 @@ import copy
 import functools
 import gc
 import json
+import shlex
 import statistics
 import sys
 import tempfile
@@ -36,6 +37,7 @@ ARCHITECTURES = {
     "mobilenet_v3_large": "torchvision.mobilenet_v3_large",
 }
 LENGTH = 128
+TOLERANCE = 2e-2  # FP16's largest relative error
 WARM_UP_CALLS, SECONDS, CALLS = 20, 1.0, 50
 
 
@@ -55,11 +57,18 @@ def main() -> None:
             for way in options.ways.split(","):
                 rows.append(row(model, batch, way))
                 print(json.dumps(rows[-1]), flush=True)
-                (options.out / "handwritten.json").write_text(
-                    json.dumps({"machine": machine(), "rows": rows}, indent=1)
-                )
+                write(rows, options)
     if options.dashboard:
-        compare(rows, options.dashboard)
+        for each in against(rows, options.dashboard):
+            print("{model:<20} {batch_size:>5} {hand_written:>26} {dashboard:>60} {ratio:6.3f}".format(**each))
+
+
+def write(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
+    """Keep what there is so far, with the command and the machine."""
+    found: dict[str, Any] = {"command": shlex.join(["python", *sys.argv]), "machine": machine(), "rows": rows}
+    if options.dashboard:
+        found["against_the_dashboard"] = against(rows, options.dashboard)
+    (options.out / f"handwritten-{options.models.replace(',', '-')}.json").write_text(json.dumps(found, indent=1))
 
 
 def row(model: str, batch: int, way: str) -> dict[str, Any]:
@@ -163,14 +172,14 @@ def eager(architecture: str, batch: int) -> tuple[Callable[[], Any], float]:
     return graph.replay, relative_l2(output, expected)
 
 
-def compiled(architecture: str, batch: int) -> tuple[Callable[[], Any], float]:
-    """torch.compile with max-autotune, which replays CUDA graphs."""
+def compiled(architecture: str, batch: int, mode: str) -> tuple[Callable[[], Any], float]:
+    """torch.compile in a mode that replays CUDA graphs."""
     import torch
 
     module, inputs, expected = module_and_inputs(architecture, batch)
     for each in inputs:
         torch._dynamo.mark_static_address(each)
-    call = torch.compile(half(module), mode="max-autotune", dynamic=False)
+    call = torch.compile(half(module), mode=mode, dynamic=False)
 
     def run() -> Any:
         with torch.inference_mode():
@@ -241,7 +250,12 @@ def import_tensorrt() -> Any:
     return api
 
 
-WAYS = {"eager": eager, "compile": compiled, "tensorrt": tensorrt}
+WAYS = {
+    "eager": eager,
+    "compile": functools.partial(compiled, mode="reduce-overhead"),
+    "autotune": functools.partial(compiled, mode="max-autotune"),
+    "tensorrt": tensorrt,
+}
 
 
 def timed(run: Callable[[], Any]) -> float:
@@ -274,28 +288,38 @@ def machine() -> dict[str, str]:
     }
 
 
-def compare(rows: list[dict[str, Any]], folder: Path) -> None:
-    """Print the dashboard's fastest correct variant beside the hand-written best."""
-    print(f"{'model':<20} {'batch':>5} {'hand-written':>26} {'dashboard':>44} {'ratio':>6}")
+def against(rows: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
+    """The dashboard's fastest correct variant beside the hand-written best, by model and batch size."""
+    from engine import document
+
+    found = []
     for model, batch in dict.fromkeys((each["model"], each["batch_size"]) for each in rows):
-        path = folder / f"{model}.json"
+        path = folder / f"{model}.json.gz"
         mine = [
             (each["latency_ms"], each["way"])
             for each in rows
-            if (each["model"], each["batch_size"]) == (model, batch) and each.get("relative_l2", 1.0) <= 0.02
+            if (each["model"], each["batch_size"]) == (model, batch) and each.get("relative_l2", 1.0) <= TOLERANCE
         ]
         if not path.exists() or not mine:
             continue
         theirs = [
-            (result["latency_ms"]["resident"]["p50"], variant["recipe"])
-            for variant in json.loads(path.read_text())["variants"]
-            for result in variant["results"]
-            if result["batch_size"] == batch and result["status"] == "ok" and "resident" in result["latency_ms"]
+            (result.latency_ms["resident"].p50, variant.recipe)
+            for variant in document.read(path).variants
+            for result in variant.results
+            if result.batch_size == batch and result.status == "ok" and "resident" in result.latency_ms
         ]
         if theirs:
-            (best, way), (found, recipe) = min(mine), min(theirs)
-            left, right = f"{best:.4g} ms {way}", f"{found:.4g} ms {recipe[-31:]}"
-            print(f"{model:<20} {batch:>5} {left:>26} {right:>44} {found / best:6.3f}")
+            (best, way), (fastest, recipe) = min(mine), min(theirs)
+            found.append(
+                {
+                    "model": model,
+                    "batch_size": batch,
+                    "hand_written": f"{best:.4g} ms {way}",
+                    "dashboard": f"{fastest:.4g} ms {recipe}",
+                    "ratio": fastest / best,
+                }
+            )
+    return found
 
 
 if __name__ == "__main__":
