@@ -250,7 +250,7 @@ def import_tensorrt() -> Any:
     return api
 
 
-WAYS = {
+WAYS: dict[str, Callable[[str, int], tuple[Callable[[], Any], float]]] = {
     "eager": eager,
     "compile": functools.partial(compiled, mode="reduce-overhead"),
     "autotune": functools.partial(compiled, mode="max-autotune"),

@@ -12,6 +12,8 @@ import argparse
 import gzip
 import importlib.util
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -86,18 +88,25 @@ def package_folder(name: str) -> str:
     return str(next(iter(found.submodule_search_locations)))
 
 
+def copied(package: str, folder: Path) -> str:
+    """Copy a package's model into the folder of the recordings, so that the command names no place of this machine."""
+    shutil.copytree(package_folder(package), folder / package, dirs_exist_ok=True)
+    return package
+
+
 def record(model: str, options: argparse.Namespace) -> tuple[str, float, int]:
     """Run one comparison; returns the model, the seconds it took and the exit code."""
     asked = RECORDED[model]
-    arguments = [package_folder(each[1:]) if each.startswith("@") else each for each in asked.arguments]
+    arguments = [copied(each[1:], options.out) if each.startswith("@") else each for each in asked.arguments]
     chosen = [each for each in asked.recipes if not any(name in each for name in options.skip.split(",") if name)]
     recipes = [part for recipe in chosen for part in ("--recipe", recipe)]
     command = [sys.executable, "-m", "engine.cli", "compare", *arguments, *recipes]
     command += ["--preset", options.preset, "--batch", options.batch or asked.batch, "--device", options.device]
     command += ["--rounds", str(options.rounds)] if options.rounds else []
-    command += ["--out", str(options.out / f"{model}.json.gz")]
+    command += ["--out", f"{model}.json.gz"]
     began = time.monotonic()
-    process = subprocess.Popen(command, cwd=ROOT)
+    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    process = subprocess.Popen(command, cwd=options.out, env={**os.environ, "PYTHONPATH": paths})
     try:
         code = process.wait(options.seconds)
     except subprocess.TimeoutExpired:
