@@ -18,6 +18,7 @@ from engine.summary.memory import figures
 
 KINDS = ("resident", "end_to_end")
 GOOD: tuple[Status, ...] = ("ok", "suspect")
+PLACES = ("artifact", "cache")  # folders of this machine
 
 
 @dataclass(frozen=True)
@@ -198,7 +199,7 @@ def details(build: BuildResult | None, measured: Sequence[Measurement]) -> dict[
     """What the build and the first run want the user to know."""
     found: dict[str, Any] = {}
     if build is not None:
-        found |= {name: value for name, value in build.details.items() if name != "artifact"}
+        found |= {name: value for name, value in build.details.items() if name not in PLACES}
         if build.failing_step:
             found["failing_step"] = build.failing_step
     for each in measured[:1]:

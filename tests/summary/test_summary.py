@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -130,3 +131,10 @@ def test_an_unfinished_comparison_has_a_document_too(store: Store) -> None:
     document = store.document(id)
     assert {each.status for variant in document.variants for each in variant.results} == {"queued"}
     assert document.finished == ""
+
+
+def test_a_document_names_no_folder_of_this_machine(store: Store) -> None:
+    id = comparison(store, A)
+    work_through(store, id, fine)
+    assert "artifact" not in store.document(id).variants[0].results[0].details
+    assert "/nowhere" not in json.dumps(to_json(store.document(id)))
