@@ -26,6 +26,7 @@ from pages.ui.demo_run import Exchange
 TOP = 5
 FEW_CALLS = 10
 FIRST_VALUES = 4
+SMALL = 0.01
 
 
 def draw(pair: Pair, exchange: Exchange) -> None:
@@ -55,14 +56,16 @@ def draw(pair: Pair, exchange: Exchange) -> None:
             if isinstance(answer, OptibenchError):
                 tasks.problem(answer.reason, answer.hint)
                 continue
-            one(variant, answer, spec, shown, exchange.chosen.label)
+            one(variant, status, answer, spec, shown, exchange.chosen.label)
     st.caption(
         f"Device-resident latency of single calls at batch size {pair.batch_size}, on a machine that may be doing "
         "other things. Figures to quote are those of the Compare page."
     )
 
 
-def one(variant: VariantDocument, answer: Answer, spec: ModelSpec, shown: Sequence[int], label: int | None) -> None:
+def one(
+    variant: VariantDocument, status: str, answer: Answer, spec: ModelSpec, shown: Sequence[int], label: int | None
+) -> None:
     """One variant's prediction and times."""
     said = prediction(answer.outputs, spec)
     if said is not None:
@@ -70,7 +73,7 @@ def one(variant: VariantDocument, answer: Answer, spec: ModelSpec, shown: Sequen
         st.markdown(f"Says **{badges.plain(said.label)}**{right}")
     if said is not None and shown:
         names = [class_name(spec, each) for each in shown]
-        shade = colour(variant.family, "ok", variant.baseline, charts.theme())
+        shade = colour(variant.family, status, variant.baseline, charts.theme())
         figure = predictions_chart(names, [said.probabilities[each] for each in shown], shade, theme=charts.theme())
         charts.show(figure, key=f"chart_{variant.id}", alt=f"{variant.label}: {chart_text(names, said, shown)}")
     elif said is None:
@@ -138,10 +141,17 @@ def difference_text(found: Sequence[Comparison]) -> str:
         return f"{numbers.percent(unequal)} of the values differ." if unequal else "The outputs are equal, bit for bit."
     worst = max(differing, key=lambda each: math.inf if each.relative_l2 is None else each.relative_l2)
     where = f" in {worst.name}, the output that differs most" if len(found) > 1 else ""
-    largest = f"the largest single difference is {worst.max_abs:.1e}"
+    largest = f"the largest single difference is {amount(worst.max_abs)}"
     if worst.relative_l2 is None:
         return f"The first gives only zeros{where}; {largest}."
-    return f"The outputs differ by {worst.relative_l2:.1e} of their size (relative L2 error){where}; {largest}."
+    return f"The outputs differ by {amount(worst.relative_l2)} of their size (relative L2 error){where}; {largest}."
+
+
+def amount(value: float | None) -> str:
+    """A difference: small ones as powers of ten."""
+    if value is None:
+        return numbers.DASH
+    return f"{value:.1e}" if value < SMALL else numbers.significant(value)
 
 
 def table(answer: Answer, spec: ModelSpec) -> None:

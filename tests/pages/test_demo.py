@@ -133,7 +133,7 @@ def test_leaving_the_session_ends_its_workers(open_page: Open, built: str, dashb
         ([0.0, 3.0, 4.0], "equal, bit for bit"),
         (
             [0.0, 3.0, 4.5],
-            "differ by 1.0e-01 of their size (relative L2 error); the largest single difference is 5.0e-01",
+            "differ by 0.100 of their size (relative L2 error); the largest single difference is 0.500",
         ),
         ([0.0, float("nan"), 4.0], "1 of 3 values that are NaN"),
         ([0.0, 3.0], "has the shape 1x2 instead of 1x3"),
