@@ -30,6 +30,8 @@ with st.container(horizontal=True):
     st.badge(machine(found), icon=":material/memory:", color="gray")
     st.badge(f"{LATENCIES[view.latency]} latency, batch {view.batch_size}", icon=":material/timer:", color="gray")
 st.markdown(f"### {badges.plain(headline(rows, limits))}")
+if not row.active and not rows["latency_ms"].notna().any():
+    st.page_link("pages/runs.py", label="See what happened, and retry", icon=":material/arrow_forward:")
 compare.not_trusted(rows)
 compare.card_row(cards(rows, limits))
 if row.active:

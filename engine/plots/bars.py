@@ -139,18 +139,19 @@ def dots(
     low, high = window or (-np.inf, np.inf)
     outside = (drawn["value"] < low) | (drawn["value"] > high)
     suspect = drawn["status"] == "suspect"
+    look = marks(drawn, theme, faded)
     return go.Scatter(
         x=drawn["value"].clip(low, high).tolist(),
         y=(drawn["position"] + 0.1).tolist(),
         mode="markers",
         marker={
-            **marks(drawn, theme, faded),
+            **look,
             "size": 12,
             "symbol": [
                 "triangle-left" if far else "triangle-up-open" if doubtful else "circle"
                 for far, doubtful in zip(outside, suspect, strict=True)
             ],
-            "line": {"width": [2 if each else 0 for each in suspect]},
+            "line": {"width": [2 if each else 0 for each in suspect], "color": look["color"]},
         },
         error_x=intervals(drawn, facts, theme, outside),
         cliponaxis=False,

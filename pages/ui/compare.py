@@ -29,6 +29,7 @@ ORDERS = {
 }
 NO_LIMIT = "No limit"
 LIMITS = {"latency_ms": "max_latency", "accuracy": "min_accuracy", "file_bytes": "max_size"}
+NAMED = 3
 PLACES = ("size", "accuracy", "latency", "throughput")
 
 
@@ -125,8 +126,10 @@ def not_trusted(rows: pd.DataFrame) -> None:
     """What is suspect, before anything is praised."""
     found = suspects(rows)
     if found:
-        lines = "\n".join(f"- **{badges.plain(label)}** never wins. {badges.plain(reason)}" for label, reason in found)
-        st.warning(f"Outputs differ too much from the original's:\n{lines}", icon=":material/warning:")
+        named = [f"- **{badges.plain(label)}** never wins. {badges.plain(reason)}" for label, reason in found[:NAMED]]
+        more = [f"- {len(found) - NAMED} more, in the table below"] if len(found) > NAMED else []
+        said = "\n".join(["Suspect, their outputs differ too much from the original's:", *named, *more])
+        st.warning(said, icon=":material/warning:")
 
 
 def card_row(cards: list[Card]) -> None:
