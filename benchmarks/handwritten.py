@@ -29,6 +29,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from against import against  # noqa: E402
+
 SEED = 0
 ARCHITECTURES = {
     "resnet50": "torchvision.resnet50",
@@ -37,7 +39,6 @@ ARCHITECTURES = {
     "mobilenet_v3_large": "torchvision.mobilenet_v3_large",
 }
 LENGTH = 128
-TOLERANCE = 2e-2  # FP16's largest relative error
 WARM_UP_CALLS, SECONDS, CALLS = 20, 1.0, 50
 
 
@@ -286,40 +287,6 @@ def machine() -> dict[str, str]:
         "tensorrt": f"{api.__name__} {api.__version__}",
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
     }
-
-
-def against(rows: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
-    """The dashboard's fastest correct variant beside the hand-written best, by model and batch size."""
-    from engine import document
-
-    found = []
-    for model, batch in dict.fromkeys((each["model"], each["batch_size"]) for each in rows):
-        path = folder / f"{model}.json.gz"
-        mine = [
-            (each["latency_ms"], each["way"])
-            for each in rows
-            if (each["model"], each["batch_size"]) == (model, batch) and each.get("relative_l2", 1.0) <= TOLERANCE
-        ]
-        if not path.exists() or not mine:
-            continue
-        theirs = [
-            (result.latency_ms["resident"].p50, variant.recipe)
-            for variant in document.read(path).variants
-            for result in variant.results
-            if result.batch_size == batch and result.status == "ok" and "resident" in result.latency_ms
-        ]
-        if theirs:
-            (best, way), (fastest, recipe) = min(mine), min(theirs)
-            found.append(
-                {
-                    "model": model,
-                    "batch_size": batch,
-                    "hand_written": f"{best:.4g} ms {way}",
-                    "dashboard": f"{fastest:.4g} ms {recipe}",
-                    "ratio": fastest / best,
-                }
-            )
-    return found
 
 
 if __name__ == "__main__":

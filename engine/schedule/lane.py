@@ -12,6 +12,7 @@ from pathlib import Path
 import filelock
 
 from engine.errors import OptibenchError
+from engine.schedule.following import CANCEL_CHECK_S, Cancelled, Notes
 from engine.schedule.locks import device_lock
 from engine.schedule.plan import TAKING_TURNS, alongside, wanted
 from engine.schedule.taking import take
@@ -21,11 +22,9 @@ from engine.store.queue import Queue
 from engine.store.rows import ComparisonState, PhaseRow
 from engine.store.store import Store
 from engine.worker.launch import launch
-from engine.worker.protocol import Event, Outcome
+from engine.worker.protocol import Outcome
 from engine.worker.turn import Company, Turn
 
-NOTE_S = 0.5
-CANCEL_CHECK_S = 0.25
 LOCK_POLL_S = 0.05
 CANCELLED = Outcome("cancelled", {}, "Cancelled.", "Retry it from the Runs page.")
 
@@ -163,7 +162,7 @@ class Lane:
             work.phase.folder,
             timeout_s=work.workload.timeout_s,
             on_event=Notes(self.queue, work.phase),
-            cancelled=Cancelled(self, work.phase),
+            cancelled=Cancelled(self.queue, work.phase, self.stopping),
             environment=environment_of(work.workload),
             writable=shared_caches(work),
             turn=turn,
@@ -177,35 +176,3 @@ class Lane:
 def shared_caches(work: Work) -> tuple[Path, ...]:
     """What a phase may write besides the folders its job names: a profile keeps the device's ceilings."""
     return (work.store.settings.artifacts / "caches",) if work.phase.kind == "profile" else ()
-
-
-class Notes:
-    """Keeps a worker's latest progress in the database, not more often than anyone can see."""
-
-    def __init__(self, queue: Queue, phase: PhaseRow) -> None:
-        self.queue = queue
-        self.phase = phase
-        self.last = 0.0
-
-    def __call__(self, event: Event) -> None:
-        if not event.text or time.monotonic() < self.last + NOTE_S:
-            return
-        self.last = time.monotonic()
-        self.queue.note(self.phase, event.fraction, event.text)
-
-
-class Cancelled:
-    """Asks now and then whether a phase is still wanted."""
-
-    def __init__(self, lane: Lane, phase: PhaseRow) -> None:
-        self.lane = lane
-        self.phase = phase
-        self.last = 0.0
-
-    def __call__(self) -> bool:
-        if self.lane.stopping.is_set():
-            return True
-        if time.monotonic() < self.last + CANCEL_CHECK_S:
-            return False
-        self.last = time.monotonic()
-        return self.lane.unwanted(self.phase)
