@@ -29,7 +29,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from against import against  # noqa: E402
+from benchmarks.against import against  # noqa: E402
 
 SEED = 0
 ARCHITECTURES = {

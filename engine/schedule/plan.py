@@ -13,6 +13,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
+import psutil
+
 from engine.measure.cores import threads_for
 from engine.plugin import Plugin
 from engine.runtimes import all_runtimes
@@ -26,6 +28,7 @@ OPENING, CLOSING = 0, 1
 CORES_A_BUILD = 4
 TAKING_TURNS = ("measure", "profile")
 MOST_WAITING = 16
+WAITING_BYTES = 2**30
 PROFILED_PRESETS = ("full", "recorded")
 
 
@@ -59,12 +62,18 @@ def alongside(state: ComparisonState, first: Wanted, rest: Iterator[Wanted]) -> 
     """
     same = itertools.takewhile(lambda each: each.kind == first.kind, rest)
     if first.kind in TAKING_TURNS:
-        return list(itertools.islice(same, min(threads_for(0), MOST_WAITING) - 1))
+        return list(itertools.islice(same, waiting_at_most() - 1))
     rows = {each.id: each for each in state.variants}
     if first.kind != "build" or times_kernels(rows[str(first.variant_id)]):
         return []
     count = threads_for(0) // CORES_A_BUILD - 1
     return [each for each in same if not times_kernels(rows[str(each.variant_id)])][: max(0, count)]
+
+
+def waiting_at_most() -> int:
+    """How many workers may start together: one a core, as far as the host's memory holds their libraries."""
+    room = psutil.virtual_memory().available // WAITING_BYTES
+    return max(1, min(threads_for(0), MOST_WAITING, int(room)))
 
 
 def times_kernels(row: VariantRow) -> bool:
