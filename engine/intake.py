@@ -36,12 +36,13 @@ def inspect_upload(
     seed: int = 0,
     within: Path | None = None,
     cancelled: Callable[[], bool] = lambda: False,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> str:
     """Copy a model file, open it in a worker and keep it as a model; returns its id.
 
-    It is kept in the folder of uploads, or `within` another. Without a path, `architecture` is built
-    with settled random weights. Raises BadInput or PhaseFailed with one sentence, also when it is
-    cancelled, and then nothing is left behind.
+    It is kept in the folder of uploads, or `within` another. `shapes` are those of inputs whose file
+    does not tell. Without a path, `architecture` is built with settled random weights. Raises BadInput
+    or PhaseFailed with one sentence, also when it is cancelled, and then nothing is left behind.
     """
     id = new_id()
     home = within or settings.uploads
@@ -49,9 +50,16 @@ def inspect_upload(
     try:
         with tempfile.TemporaryDirectory(prefix="incoming-", dir=home) as incoming:
             copied = copy_upload(settings, path, Path(incoming), cancelled) if path is not None else None
-            spec = inspect(
-                settings, copied, folder, name, architecture, dict(arguments or {}), on_event, seed, cancelled
+            job = InspectJob(
+                path=str(copied) if copied else "",
+                folder=str(folder),
+                name=name,
+                architecture=architecture,
+                arguments=dict(arguments or {}),
+                seed=seed,
+                shapes=dict(shapes or {}),
             )
+            spec = inspect(settings, job, on_event, cancelled)
         if cancelled():
             raise cancelled_by_user()
         kept = store or open_store(settings)
@@ -63,28 +71,13 @@ def inspect_upload(
 
 
 def inspect(
-    settings: Settings,
-    path: Path | None,
-    folder: Path,
-    name: str,
-    architecture: str,
-    arguments: dict[str, Any],
-    on_event: Callable[[Event], None] | None,
-    seed: int,
-    cancelled: Callable[[], bool],
+    settings: Settings, job: InspectJob, on_event: Callable[[Event], None] | None, cancelled: Callable[[], bool]
 ) -> ModelSpec:
-    """Admit a file into `folder` in a worker; raises BadInput or PhaseFailed."""
+    """Admit a file into the job's folder in a worker; raises BadInput or PhaseFailed."""
+    folder = Path(job.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    job = InspectJob(
-        path=str(path) if path else "",
-        folder=str(folder),
-        name=name,
-        architecture=architecture,
-        arguments=arguments,
-        seed=seed,
-    )
     with tempfile.TemporaryDirectory(prefix="inspect-", dir=settings.jobs) as work:
-        readable = (settings.architectures, *((path.parent,) if path else ()))
+        readable = (settings.architectures, *((Path(job.path).parent,) if job.path else ()))
         outcome = launch(
             job,
             Path(work),

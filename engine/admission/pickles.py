@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+from _codecs import encode
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +45,25 @@ def load_checkpoint(path: Path) -> Any:
     import torch
 
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(plain_values()):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise refusal(path, str(error)) from error
     except (RuntimeError, UnicodeDecodeError, EOFError, ValueError, KeyError, IndexError, TypeError, OSError) as error:
         raise damaged(path, error) from error
     except (AttributeError, AssertionError, MemoryError, OverflowError, ImportError) as error:
         raise damaged(path, error) from error
+
+
+def plain_values() -> list[Any]:
+    """What training scripts store beside the weights and what can't run code: options and NumPy's numbers."""
+    import argparse
+
+    import numpy as np
+
+    scalar = np.float64(0).__reduce__()[0]
+    dtypes = (type(np.dtype(each)) for each in ("float64", "float32", "int64", "int32", "bool"))
+    return [argparse.Namespace, scalar, (scalar, "numpy.core.multiarray.scalar"), np.dtype, *dtypes, encode]
 
 
 def refusal(path: Path, text: str) -> BadInput:

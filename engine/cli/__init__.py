@@ -17,6 +17,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.
 Architecture = Annotated[
     str, typer.Option(help="Architecture of bare weights, such as torchvision.resnet50; alone: settled random weights.")
 ]
+Shape = Annotated[list[str] | None, typer.Option(help="NAME=1x3x224x224. Repeatable.")]
 MODEL_HELP = "A model file, or sample:NAME."
 
 
@@ -46,14 +47,16 @@ app = typer.Typer(
 def inspect(
     model: Annotated[Path | None, typer.Argument(help=MODEL_HELP)] = None,
     architecture: Architecture = "",
+    shape: Shape = None,
     as_json: Json = False,
 ) -> None:
     """Say what a model file is: format, inputs, outputs, parameters, operators."""
+    from engine.cli.arguments import shapes
     from engine.cli.models import inspected
     from engine.cli.show import show_model
     from engine.spec import to_json
 
-    spec = inspected(model, architecture)
+    spec = inspected(model, architecture, shapes(tuple(shape or ())))
     if as_json:
         typer.echo(json.dumps(to_json(spec), indent=1))
     else:
@@ -83,7 +86,7 @@ def compare(
     ] = "",
     batch: Annotated[str, typer.Option(help="Batch sizes, such as 1,8.")] = "",
     device: Annotated[str, typer.Option(help="cpu or cuda; the GPU where there is one.")] = "",
-    shape: Annotated[list[str] | None, typer.Option(help="NAME=1x3x224x224. Repeatable.")] = None,
+    shape: Shape = None,
     architecture: Architecture = "",
     dataset: Annotated[str, typer.Option(help="A data set: a file, or sample:NAME.")] = "",
     out: Annotated[Path | None, typer.Option(help="Where to write the comparison as JSON.")] = None,

@@ -15,7 +15,7 @@ from engine import document as documents
 from engine import presets, settings
 from engine.cli.arguments import Request, batch_sizes, check, dataset, device, shapes
 from engine.cli.live import Display
-from engine.cli.models import SAMPLE, add_model, scratch
+from engine.cli.models import SAMPLE, add_fitting, add_model, scratch
 from engine.document import ComparisonDocument
 from engine.errors import BadInput
 from engine.spec import PRESETS, ModelSpec, Status, Variant, Workload
@@ -36,7 +36,8 @@ def run(request: Request) -> int:
     try:
         with scratch(settings.load()) as store, Display() as display:
             display.say("Inspecting the model")
-            model = add_model(store, request.model, request.architecture, seed=request.seed)
+            given = shapes(request.shapes)
+            model = add_fitting(store, request.model, request.architecture, given, seed=request.seed)
             document = measured(request, store, model, display)
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,27 @@ PREFIX, DATABASE = "command-", "comparison.db"
 STALE_S = 24 * 3600.0
 
 
-def inspected(model: Path | None, architecture: str) -> ModelSpec:
+def inspected(model: Path | None, architecture: str, shapes: Mapping[str, tuple[int, ...]]) -> ModelSpec:
     """What a model file, a sample or an architecture is; leaves nothing behind."""
     known = settings.load()
     with scratch(known) as store:
-        return store.model(add_model(store, model, architecture, seed=0)).spec
+        return store.model(add_fitting(store, model, architecture, shapes, seed=0)).spec.with_shapes(dict(shapes))
+
+
+def add_fitting(
+    store: Store, model: Path | None, architecture: str, shapes: Mapping[str, tuple[int, ...]], *, seed: int
+) -> str:
+    """Add the model; where its inputs were guessed and the given shapes don't fit them, look again with those."""
+    id = add_model(store, model, architecture, seed=seed)
+    spec = store.model(id).spec
+    guessed = any(f"input {each.name}" in spec.guessed and each.constant is None for each in spec.inputs)
+    if not shapes or not guessed or model is None or str(model).startswith(SAMPLE):
+        return id
+    try:
+        fits = bool(spec.with_shapes(dict(shapes)).outputs)
+    except BadInput:
+        fits = False
+    return id if fits else add_model(store, model, architecture, seed=seed, shapes=shapes)
 
 
 @contextlib.contextmanager
@@ -60,6 +76,7 @@ def add_model(
     *,
     seed: int,
     on_event: Callable[[Event], None] | None = None,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> str:
     """Add what the command line names as the model to a scratch store; raises BadInput when it can't be."""
     if model is None and not architecture:
@@ -80,6 +97,7 @@ def add_model(
         store=store,
         seed=seed,
         within=within,
+        shapes=shapes,
     )
 
 

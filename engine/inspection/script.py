@@ -52,7 +52,7 @@ def inspect_script(artifact: Artifact, progress: Any) -> ModelSpec:
         seen = find_inputs(module, graph, artifact.path, given)
     guessed = [f"input {each.name}" for each in seen.inputs if each.name not in given.get("shapes", {})]
     if seen.error:
-        note = f"It did not run on any input that was tried: {seen.error} Give the shapes of its inputs."
+        note = f"It did not run on any input that was tried: {seen.error} Give the shapes of its inputs (--shape)."
         seen = replace(seen, notes=(*seen.notes, note))
     return assemble(
         artifact,

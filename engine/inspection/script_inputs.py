@@ -28,6 +28,9 @@ def script_candidates(module: Any, graph: Any, given: Mapping[str, Any]) -> Iter
     Raises Unsupported for inputs that are neither tensors nor plain values.
     """
     arguments = required(module)
+    unknown = sorted(given.get("shapes", {}).keys() - {each.name for each in arguments})
+    if unknown:
+        raise BadInput(f"The model has no input {unknown[0]!r}.", f"Its inputs: {named(arguments)}.")
     values = list(graph.inputs())[1:]
     choices: list[list[TensorSpec]] = []
     for argument, value in zip(arguments, values, strict=False):
@@ -56,6 +59,11 @@ def required(module: Any) -> list[Any]:
     return [each for each in arguments if not each.has_default_value()]
 
 
+def named(arguments: list[Any]) -> str:
+    """The names of arguments, for a sentence."""
+    return ", ".join(each.name for each in arguments) or "none"
+
+
 def require_forward(module: Any) -> None:
     """Raise BadInput where there is no `forward` to call."""
     if "forward" not in module._c._method_names():
@@ -74,8 +82,10 @@ def choices_for(argument: Any, value: Any, module: Any, graph: Any, given: Mappi
     if not kind:
         return constants(name, str(argument.type), given)
     guesses = list(met(value, module, graph))
-    if name in given.get("shapes", {}):
-        return shaped(name, given["shapes"][name], guesses)
+    shapes = given.get("shapes", {})
+    if name in shapes:
+        alike = len({each[0] for each in shapes.values() if each}) == 1
+        return shaped(name, shapes[name], guesses, batched=alike)
     return [TensorSpec(name, dtype, shape, low=0 if high else None, high=high) for shape, dtype, high in guesses]
 
 
@@ -92,12 +102,13 @@ def constants(name: str, kind: str, given: Mapping[str, Any]) -> list[TensorSpec
     return [TensorSpec(name, kind, constant=each) for each in values]
 
 
-def shaped(name: str, shape: tuple[int, ...], guesses: list[Guess]) -> list[TensorSpec]:
-    """A shape the user gave: the first dimension is tried as the batch, then as it stands."""
-    dtype, high = (guesses[0][1], guesses[0][2]) if guesses else ("float32", None)
-    low = 0 if high else None
-    dynamic = TensorSpec(name, dtype, (BATCH, *shape[1:]) if shape else (), low=low, high=high)
-    return [dynamic, TensorSpec(name, dtype, tuple(shape), low=low, high=high)]
+def shaped(name: str, shape: tuple[int, ...], guesses: list[Guess], *, batched: bool) -> list[TensorSpec]:
+    """A shape the user gave: where it may be `batched`, the first dimension is tried as the batch, then as it is."""
+    kinds = [(guesses[0][1], guesses[0][2])] if guesses else [("float32", None), ("int64", None)]
+    places: list[tuple[int | str, ...]] = [(BATCH, *shape[1:]), tuple(shape)] if shape and batched else [tuple(shape)]
+    return [
+        TensorSpec(name, dtype, dims, low=0 if high else None, high=high) for dtype, high in kinds for dims in places
+    ]
 
 
 def like(first: TensorSpec | None, name: str) -> list[TensorSpec]:

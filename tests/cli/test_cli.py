@@ -94,6 +94,7 @@ def test_plugins_say_whether_they_are_ready() -> None:
         (["compare", "MODEL", "--shape", "x=axb"], "not a shape"),
         (["compare", "MODEL", "--shape", "z=1x4"], "no input 'z'"),
         (["compare", "MODEL", "--shape", "x=1x5"], "fixed dimension of 4"),
+        (["inspect", "MODEL", "--shape", "x=1x5"], "fixed dimension of 4"),
         (["compare", "MODEL", "--dataset", "nowhere.npz"], "no data set"),
         (["compare", "MODEL", "--out", "/no/such/folder/out.json"], "no folder"),
         (["inspect", "--architecture", "torchvision.resnet1"], "resnet1"),

@@ -215,3 +215,22 @@ def test_a_list_of_tensors_is_unsupported(tmp_path: Path, opened: Opener) -> Non
     with pytest.raises(Unsupported, match=r"List\[Tensor\]") as caught:
         opened(script(tmp_path / "m.pt", Listed()))
     assert "Wrap" in caught.value.hint
+
+
+class WithState(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.recurrent = nn.LSTM(4, 6)
+
+    def forward(self, x: torch.Tensor, h: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
+        return self.recurrent(x, (h, c))[0]  # type: ignore[no-any-return]
+
+
+def test_shapes_that_are_given_are_taken_as_they_are(tmp_path: Path, opened: Opener) -> None:
+    torch.jit.script(WithState()).save(str(tmp_path / "m.pt"))
+    shapes = {"x": (5, 1, 4), "h": (1, 1, 6), "c": (1, 1, 6)}
+    spec = opened(tmp_path / "m.pt", shapes=shapes)
+    assert {each.name: each.shape for each in spec.inputs} == shapes
+    assert spec.outputs[0].shape == (5, 1, 6)
+    with pytest.raises(BadInput, match="no input 'hidden'"):
+        opened(tmp_path / "m.pt", shapes={"hidden": (1, 1, 6)})

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from conftest import Opener
 from safetensors.torch import save_file
 from torch import nn
 
+from engine import catalog
 from engine.artifact import read_manifest
 from engine.errors import BadInput
 from engine.formats import torch_module
@@ -168,3 +171,11 @@ def test_random_weights_are_settled_and_repeatable(tmp_path: Path, opened: Opene
     second = loaded(tmp_path).state_dict()
     assert all(torch.equal(value, second[key]) for key, value in first.items())
     assert "random" in spec.notes[0]
+
+
+def test_options_and_numbers_beside_the_weights_do_no_harm(tmp_path: Path, opened: Opener) -> None:
+    weights = catalog.build("sample.digits", {}).state_dict()
+    beside = {"args": argparse.Namespace(lr=0.1), "best": np.float64(0.9), "rows": np.int64(3)}
+    torch.save({"model": weights, **beside}, tmp_path / "checkpoint.pth")
+    spec = opened(tmp_path / "checkpoint.pth", architecture="sample.digits")
+    assert "left out: args, best, rows" in spec.notes[0]
