@@ -60,10 +60,8 @@ def figures(variant: VariantDocument) -> dict[str, Any]:
         "accuracy_difference": to_json(result.accuracy_difference),
         "host_memory_bytes": result.host_memory_bytes,
         "build_s": result.build_s,
-        "steps": [
-            {name: step[name] for name in ("name", "multiply_adds", "distillation", "seconds") if name in step}
-            for step in variant.steps
-        ],
+        "seconds": {str(step["name"]): step["seconds"] for step in variant.steps},
+        **{name: result.details[name] for name in ("multiply_adds", "distillation") if name in result.details},
     }
 
 

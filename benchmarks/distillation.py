@@ -104,7 +104,7 @@ def summary(document: ComparisonDocument) -> dict[str, Any]:
     variants = [
         figures(each) for each in (baseline(document), by_recipe(document, DISTILLED), by_recipe(document, CONTROL))
     ]
-    parameters = variants[1]["steps"][0]["distillation"]["parameters"]
+    parameters = variants[1]["distillation"]["parameters"]
     accuracy = [each["accuracy"]["value"] for each in variants]
     return {
         "benchmark": "distillation",
