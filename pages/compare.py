@@ -22,7 +22,13 @@ found = document(row)
 view = compare.controls(found)
 rows = sort(frame(row, view.latency, view.baseline, view.batch_size), view.order)
 limits = compare.constraints(rows)
-faded = set(rows.loc[~meets(rows, limits), "variant"])
+failing = rows[~meets(rows, limits)]
+faded = set(failing["variant"])
+if faded:
+    names = badges.plain(", ".join(failing["label"]))
+    st.caption(
+        f"{len(rows) - len(faded)} of {len(rows)} variants meet the constraints. Pale, because they do not: {names}."
+    )
 
 with st.container(horizontal=True):
     badges.state_badge(row.state)

@@ -86,6 +86,7 @@ def test_constraints_take_away_the_winner(open_page: Open, dashboard: Dashboard)
 def test_a_link_reopens_the_constraints(open_page: Open, dashboard: Dashboard) -> None:
     at = open_page("compare", comparison=dashboard.recorded, max_size="51.2 MB", batch="32")
     assert at.select_slider(key="max_size").value == "51.2 MB"
+    assert "Pale, because they do not: PyTorch FP32" in words(at)
     assert at.metric[0].value != "1.73 ms"
 
 
