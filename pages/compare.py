@@ -11,6 +11,7 @@ from engine.metrics import LATENCIES, SIDE_BY_SIDE
 from engine.plots import bar_chart, throughput_chart, tradeoff_chart
 from pages import ui
 from pages.ui import badges, charts, compare, lists, results
+from pages.ui.constraints import constraints
 from pages.ui.context import chosen, document, frame
 
 ui.begin()
@@ -21,7 +22,7 @@ if row is None:
 found = document(row)
 view = compare.controls(found)
 rows = sort(frame(row, view.latency, view.baseline, view.batch_size), view.order)
-limits = compare.constraints(rows)
+limits = constraints(rows)
 failing = rows[~meets(rows, limits)]
 faded = set(failing["variant"])
 if faded:

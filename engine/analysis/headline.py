@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from engine.analysis import numbers
+from engine.analysis.caveats import one_round, repeat, set_aside, uncertain, waiting
 from engine.analysis.choice import Constraints, balanced, candidates, fastest, most_accurate, smallest
 
 EQUAL_SIZE = 0.02
@@ -66,14 +67,6 @@ def headline(frame: pd.DataFrame, constraints: Constraints | None = None) -> str
     return so_far + one_round(frame) + repeat(best) + set_aside(frame)
 
 
-def waiting(frame: pd.DataFrame) -> str:
-    """How many variants are still to be measured, or nothing."""
-    number = int(frame["status"].isin(["queued", "running"]).sum()) if len(frame) else 0
-    if not number:
-        return ""
-    return "1 variant is still to be measured" if number == 1 else f"{number} variants are still to be measured"
-
-
 def unfinished(frame: pd.DataFrame) -> str:
     """What to say when nothing has been measured."""
     if waiting(frame):
@@ -104,35 +97,6 @@ def accuracy_words(row: pd.Series) -> str:
     if pd.notna(row["accuracy_difference"]):
         return f", and accuracy changes by {numbers.points(row['accuracy_difference'])}"
     return f", at {numbers.percent(row['accuracy'])} accuracy"
-
-
-def one_round(frame: pd.DataFrame) -> str:
-    """The caveat of a single round."""
-    return " Measured in one round, so there is no interval." if (frame["rounds"].dropna() <= 1).all() else ""
-
-
-def repeat(row: pd.Series) -> str:
-    """What to do about a winner whose timings were not stable."""
-    if not row["unstable"]:
-        return ""
-    return " The machine did not hold still: measure again with more rounds to know by how much."
-
-
-def uncertain(row: pd.Series) -> bool:
-    """Whether a ratio says nothing: unstable timings, and no interval that would show by how much."""
-    return bool(row["unstable"]) and pd.isna(row["speedup_low"])
-
-
-def set_aside(frame: pd.DataFrame) -> str:
-    """What was not allowed to win."""
-    groups = (
-        ("suspect", ("suspect",)),
-        ("failed", ("failed", "oom", "timeout", "crashed")),
-        ("not supported here", ("unsupported",)),
-    )
-    counts = [(int(frame["status"].isin(statuses).sum()), word) for word, statuses in groups]
-    parts = [f"{number} {word}" for number, word in counts if number]
-    return f" Set aside: {', '.join(parts)}." if parts else ""
 
 
 def cards(frame: pd.DataFrame, constraints: Constraints | None = None) -> list[Card]:

@@ -10,7 +10,6 @@ import streamlit as st
 
 from engine import report
 from engine.analysis import numbers
-from engine.analysis.choice import Constraints
 from engine.analysis.headline import Card
 from engine.analysis.suspects import suspects
 from engine.document import ComparisonDocument
@@ -27,8 +26,6 @@ ORDERS = {
     "throughput_per_s": "Throughput",
     "order": "As entered",
 }
-NO_LIMIT = "No limit"
-LIMITS = {"latency_ms": "max_latency", "accuracy": "min_accuracy", "file_bytes": "max_size"}
 NAMED = 3
 PLACES = ("size", "accuracy", "latency", "throughput")
 
@@ -94,32 +91,6 @@ def controls(document: ComparisonDocument) -> View:
 def size_title(metric: str) -> str:
     """What one of the sizes is called in a list."""
     return "File on disk" if metric == "file_bytes" else METRICS[metric].title
-
-
-def constraints(rows: pd.DataFrame) -> Constraints:
-    """Limits chosen from the values that occur, kept in the URL; each step of a slider excludes one more variant."""
-    linked = any(name in st.query_params for name in LIMITS.values())
-    with st.expander("Constraints: what a variant has to meet", expanded=linked, icon=":material/filter_alt:"):
-        first, second, third = st.columns(3, gap="large")
-        with first:
-            latency = limit("Latency at most", rows, "latency_ms")
-        with second:
-            name = "Agreement at least" if (rows["accuracy_kind"] == "agreement").any() else "Accuracy at least"
-            accuracy = limit(name, rows, "accuracy")
-        with third:
-            size = limit("File size at most", rows, "file_bytes")
-    return Constraints(latency, accuracy, size)
-
-
-def limit(label: str, rows: pd.DataFrame, metric: str) -> float | None:
-    """One slider over the values that occur, from no limit to the strictest."""
-    known = sorted(rows[metric].dropna().unique(), reverse=METRICS[metric].better == "lower")
-    if len(known) < 2:
-        st.caption(f"{label}: nothing to choose between.")
-        return None
-    written = {METRICS[metric].write(float(each)): float(each) for each in known}
-    picked = st.select_slider(label, [NO_LIMIT, *written], key=LIMITS[metric], bind="query-params")
-    return written.get(str(picked))
 
 
 def not_trusted(rows: pd.DataFrame) -> None:
