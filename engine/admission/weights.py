@@ -96,7 +96,8 @@ def fit_weights(folder: Path, architecture: str, arguments: Mapping[str, Any], w
         raise BadInput("These are weights without an architecture.", NEED)
     module = catalog.build(architecture, arguments)
     expected = dict(module.state_dict())
-    tensors, notes = rename(weights.tensors, expected)
+    source, _ = catalog.source_of(architecture)
+    tensors, notes = rename(dict(source.renamed(module, weights.tensors)), expected)
     tensors, more = complete(tensors, expected, module)
     complain(architecture, tensors, expected, configured=bool(arguments))
     stored = {str(each.dtype).removeprefix("torch.") for each in tensors.values() if each.is_floating_point()}

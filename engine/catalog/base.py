@@ -12,7 +12,7 @@ from engine.plugin import Plugin
 from engine.spec import Preprocessing, Task, TensorSpec
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 BATCH = "batch"
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -62,6 +62,11 @@ class Source(Plugin):
     def describe(cls, name: str, arguments: Mapping[str, Any], module: nn.Module) -> Description:
         """What is known about one; by default nothing."""
         return Description()
+
+    @classmethod
+    def renamed(cls, module: nn.Module, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Stored weights under the names they have in `module`; the same where the library never renamed them."""
+        return tensors
 
     @classmethod
     def assets(cls, name: str) -> list[Path]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from engine.errors import BadInput
 from engine.spec import Preprocessing, Task, TensorSpec
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 TEXT = ("input_ids", "attention_mask", "token_type_ids")
 LISTED = (
@@ -22,7 +23,7 @@ LISTED = (
     "ConvNextForImageClassification", "ResNetForImageClassification", "GPT2Model", "GPT2LMHeadModel",
     "Wav2Vec2Model", "T5EncoderModel", "CLIPVisionModel", "CLIPTextModelWithProjection",
 )  # fmt: skip
-SEQUENCE, AUDIO = 128, 16000
+SEQUENCE, DECODED = 128, 16
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,30 @@ class TransformersSource(Source):
         return adapted(model, tuple(each.name for each in inputs_of(model)))
 
     @classmethod
+    def renamed(cls, module: nn.Module, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """transformers stores weights under other names than it runs them; only it knows which."""
+        model: Any = module.model
+        if not set(tensors).isdisjoint(model.state_dict()) and set(tensors) >= set(model.state_dict()):
+            return tensors
+        try:
+            loaded, said = type(model).from_pretrained(
+                None, config=model.config, state_dict=dict(tensors), output_loading_info=True, dtype="float32"
+            )
+        except Exception:  # weights of another architecture: who calls says which names don't fit
+            return tensors
+        return tensors if any(said.values()) else {f"model.{name}": each for name, each in loaded.state_dict().items()}
+
+    @classmethod
     def describe(cls, name: str, arguments: Mapping[str, Any], module: nn.Module) -> Description:
         model: Any = module.model
         inputs = inputs_of(model)
-        limit = int(getattr(model.config, "max_position_embeddings", 0) or SEQUENCE)
-        sizes = {"sequence": min(SEQUENCE, limit)} if any("sequence" in each.shape for each in inputs) else {}
+        named_sizes = {"sequence": min(SEQUENCE, longest(model.config)), "decoder_sequence": DECODED}
+        sizes = {name: size for name, size in named_sizes.items() if any(name in each.shape for each in inputs)}
         task: Task = "classification" if "Classification" in type(model).__name__ else "embedding"
-        if any(each in type(model).__name__ for each in ("LM", "Generation", "QuestionAnswering", "Token", "Masked")):
+        if re.search(r"LM|Generation|QuestionAnswering|Token|Masked|Segmentation|CTC|Depth", type(model).__name__):
             task = "other"
+        if "ObjectDetection" in type(model).__name__:
+            task = "detection"
         labels = getattr(model.config, "id2label", None) or {}
         named = tuple(str(labels[key]) for key in sorted(labels, key=int)) if task == "classification" else ()
         resize = image_size(model.config) if inputs[0].name == "pixel_values" else None
@@ -115,16 +132,39 @@ def inputs_of(model: Any) -> tuple[TensorSpec, ...]:
     if main in ("input_values", "input_features") and "input_ids" not in accepted:
         if main == "input_features":
             bins = int(getattr(config, "num_mel_bins", 80))
-            return (TensorSpec(main, "float32", (BATCH, bins, 3000)),)
+            frames = 2 * int(getattr(config, "max_source_positions", 1500))
+            return (TensorSpec(main, "float32", (BATCH, bins, frames)), *decoder_inputs(config, accepted))
         return (TensorSpec(main, "float32", (BATCH, "samples")),)
     shape = (BATCH, "sequence")
-    found = [TensorSpec("input_ids", "int64", shape, low=0, high=int(getattr(config, "vocab_size", 2)))]
+    found = [TensorSpec("input_ids", "int64", shape, low=0, high=words(config))]
+    if "pixel_values" in accepted and getattr(config, "vision_config", None) is not None:
+        found.append(pixels(*image_size(config.vision_config)))
     if "attention_mask" in accepted:
         found.append(TensorSpec("attention_mask", "int64", shape, low=1, high=2))
     kinds = int(getattr(config, "type_vocab_size", 0) or 0)
     if "token_type_ids" in accepted and kinds > 1:
         found.append(TensorSpec("token_type_ids", "int64", shape, low=0, high=kinds))
-    return tuple(found)
+    return (*found, *decoder_inputs(config, accepted))
+
+
+def decoder_inputs(config: Any, accepted: Collection[str]) -> tuple[TensorSpec, ...]:
+    """What the second half of a translating or transcribing model is given: the words so far."""
+    if not getattr(config, "is_encoder_decoder", False) or "decoder_input_ids" not in accepted:
+        return ()
+    return (TensorSpec("decoder_input_ids", "int64", (BATCH, "decoder_sequence"), low=0, high=words(config)),)
+
+
+def words(config: Any) -> int:
+    """How many tokens a model knows."""
+    return int(getattr(getattr(config, "text_config", None) or config, "vocab_size", 2))
+
+
+def longest(config: Any) -> int:
+    """The longest sequence a model takes; RoBERTa's kind keeps the first positions for padding."""
+    text = getattr(config, "text_config", None) or config
+    limit = int(getattr(text, "max_position_embeddings", 0) or SEQUENCE)
+    padded = re.search(r"roberta|camembert|mpnet|longformer", str(config.model_type))
+    return limit - int(text.pad_token_id or 0) - 1 if padded else limit
 
 
 def image_size(config: Any) -> tuple[int, int]:

@@ -38,13 +38,8 @@ class HuggingFace(Format):
 
     @classmethod
     def admit(cls, path: Path, folder: Path, options: Mapping[str, Any]) -> Artifact:
-        from engine.admission.weights import fit_weights, read_weights
+        from engine.admission.weights import Weights, fit_weights, read_weights
 
-        if (path / "model.safetensors.index.json").exists():
-            raise BadInput("The weights are split into several files.", "Save them with max_shard_size='20GB'.")
-        found = next((path / each for each in WEIGHTS if (path / each).is_file()), None)
-        if found is None:
-            raise BadInput("The folder has config.json but no model.safetensors.", "Add the weights to the zip.")
         config = json.loads((path / "config.json").read_text())
         if "auto_map" in config:
             raise RefusedFile(
@@ -55,8 +50,28 @@ class HuggingFace(Format):
             options.get("architecture") or f"transformers.{(config.get('architectures') or ['AutoModel'])[0]}"
         )
         arguments = {"config": config, **options.get("arguments", {})}
-        weights = read_weights(found)
+        parts = [read_weights(each) for each in weight_files(path)]
+        tensors = {name: tensor for each in parts for name, tensor in each.tensors.items()}
+        weights = Weights(tensors, tuple(note for each in parts for note in each.notes))
         artifact = fit_weights(folder, architecture, arguments, weights)
         if (path / "tokenizer.json").is_file():
             place(path / "tokenizer.json", folder / "tokenizer.json")
         return artifact
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files with the weights, which may be split into several; raises BadInput when one is missing."""
+    for each in WEIGHTS:
+        if (folder / each).is_file():
+            return [folder / each]
+        index = folder / f"{each}.index.json"
+        if index.is_file():
+            names = sorted(set(json.loads(index.read_text()).get("weight_map", {}).values()))
+            lost = [name for name in names if Path(name).name != name or not (folder / name).is_file()]
+            if lost or not names:
+                raise BadInput(
+                    f"The weights are split into {len(names)} files, and {', '.join(lost[:3]) or 'none'} is missing.",
+                    "Zip the whole folder.",
+                )
+            return [folder / name for name in names]
+    raise BadInput("The folder has config.json but no model.safetensors.", "Add the weights to the zip.")

@@ -87,8 +87,8 @@ def observed(module: nn.Module, known: Description) -> Observation:
 
     if known.inputs:
         sizes = {**default_sizes(known.inputs), **known.sizes}
-        names = known.outputs or output_names(module, known, sizes)
-        return observe(module_run(module, known.inputs), known.inputs, sizes, names, tuple(known.sizes))
+        seen = observe(module_run(module, known.inputs), known.inputs, sizes, known.outputs, tuple(known.sizes))
+        return seen if seen.error or known.outputs else with_names(seen, output_names(module, seen))
     last = Observation((), {}, error="no input could be guessed")
     for inputs in candidates(module):
         last = observe(module_run(module, inputs), inputs, default_sizes(inputs))
@@ -97,7 +97,7 @@ def observed(module: nn.Module, known: Description) -> Observation:
     return last
 
 
-def output_names(module: nn.Module, known: Description, sizes: dict[str, int]) -> tuple[str, ...]:
+def output_names(module: nn.Module, seen: Observation) -> tuple[str, ...]:
     """The names a model gives its outputs itself, where it does."""
     import torch
 
@@ -105,9 +105,15 @@ def output_names(module: nn.Module, known: Description, sizes: dict[str, int]) -
 
     if not isinstance(module, Adapter):
         return ()
-    spec = ModelSpec("", "", known.inputs, (), sizes=sizes)
+    spec = ModelSpec("", "", seen.inputs, (), sizes=seen.sizes)
     with torch.no_grad():
         return module.output_names(*positional(random_feeds(spec, 2, 0), spec))
+
+
+def with_names(seen: Observation, names: tuple[str, ...]) -> Observation:
+    """The same with these names for the outputs, as far as there are any."""
+    named = [replace(each, name=name) for each, name in zip(seen.outputs, names, strict=False)]
+    return replace(seen, outputs=(*named, *seen.outputs[len(named) :]))
 
 
 def module_run(module: Any, inputs: Any) -> Run:

@@ -33,6 +33,7 @@ class OnnxSimplify(Step):
 
         model = onnx_format.load(source.path)
         before = len(model.graph.node)
+        declared = [each.SerializeToString() for each in model.graph.output]
         try:
             slim = onnxslim.slim(model)
         except Exception as error:  # a graph rewriter raises whatever it trips over
@@ -40,6 +41,8 @@ class OnnxSimplify(Step):
                 f"onnxslim can't simplify this graph: {type(error).__name__}: {error}",
                 "Leave onnx-simplify out of the recipe.",
             ) from error
+        for each, kept in zip(slim.graph.output, declared, strict=True):
+            each.ParseFromString(kept)  # onnxslim's guess at a shape may be wrong, and runtimes insist on it
         slim.ir_version = max(slim.ir_version, INITIALIZERS_APART)
         path = onnx_format.save(slim, context.folder)
         try:

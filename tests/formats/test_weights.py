@@ -17,7 +17,9 @@ from torch import nn
 from engine import catalog
 from engine.artifact import read_manifest
 from engine.errors import BadInput
+from engine.feeds import random_feeds
 from engine.formats import torch_module
+from engine.torch_bridge import positional
 
 SOURCE = """
 from torch import nn
@@ -179,3 +181,24 @@ def test_options_and_numbers_beside_the_weights_do_no_harm(tmp_path: Path, opene
     torch.save({"model": weights, **beside}, tmp_path / "checkpoint.pth")
     spec = opened(tmp_path / "checkpoint.pth", architecture="sample.digits")
     assert "left out: args, best, rows" in spec.notes[0]
+
+
+@pytest.mark.parametrize("kind", ["ViTForImageClassification", "T5ForConditionalGeneration", "BertModel"])
+def test_transformers_folders_answer_as_they_did(tmp_path: Path, opened: Opener, kind: str) -> None:
+    transformers = pytest.importorskip("transformers")
+    small = {"num_hidden_layers": 1, "hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 16}
+    configs = {
+        "ViTForImageClassification": {**small, "image_size": 16, "patch_size": 8},
+        "T5ForConditionalGeneration": {"vocab_size": 20, "d_model": 16, "d_kv": 4, "d_ff": 16, "num_layers": 1},
+        "BertModel": {**small, "vocab_size": 200, "max_position_embeddings": 32},
+    }
+    model = getattr(transformers, kind)
+    original = model(model.config_class(**configs[kind])).eval()
+    original.save_pretrained(tmp_path / "folder", max_shard_size="12KB" if kind == "BertModel" else "1GB")
+    spec = opened(tmp_path / "folder")
+    module = torch_module.load(read_manifest(tmp_path / "artifact").path)
+    feeds = positional(random_feeds(spec, 2, 0), spec)
+    names = [each.name for each in spec.inputs]
+    with torch.no_grad():
+        expected = original(**dict(zip(names, feeds, strict=True)))[0]
+        assert torch.allclose(module(*feeds)[0], expected, atol=1e-6)
