@@ -88,10 +88,10 @@ def search(
 ) -> tuple[Observation, Answer]:
     """Try other sizes, those that the error mentions first, at each batch size in turn until one works.
 
-    Gives up after some seconds, and never makes an input that is larger than pictures are.
+    Gives up after some seconds for each batch size, and never makes an input that is larger than pictures are.
     """
-    until = time.monotonic() + PATIENCE_S
     for batch in batches:
+        until = time.monotonic() + PATIENCE_S
         for sizes in itertools.islice(other_sizes(seen.sizes, fixed, answer.error), ATTEMPTS):
             trial = replace(seen, sizes=sizes)
             if time.monotonic() > until or elements(trial, batch) > MANY_ELEMENTS:
