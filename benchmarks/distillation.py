@@ -31,12 +31,12 @@ from engine.training.augment import shifted  # noqa: E402
 from engine.training.tensors import Tensors  # noqa: E402
 from sample_models.fitting import Split, fit  # noqa: E402
 
-TEACHER, STUDENT = 24, 8
+TEACHER, STUDENT = 16, 4
 LABELS, CHOOSING = 1000, 200
-TEACHER_EPOCHS = 80
+TEACHER_EPOCHS = 250
 SHARED = (
     f'student=operator.mnist_networks.convolutional, arguments="width={STUDENT}", '
-    "epochs=6, learning_rate=0.005, augmentation=shift"
+    "epochs=4, learning_rate=0.005, augmentation=shift"
 )
 DISTILLED, CONTROL = f"distill({SHARED}, alpha=0.9) > eager", f"distill({SHARED}, control=true) > eager"
 
