@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from engine.data.raw import RawData
@@ -52,6 +54,12 @@ def numeric_arrays(raw: RawData, spec: ModelSpec, columns: dict[str, str]) -> tu
         )
     table = np.stack([values.astype(np.float64) for values in raw.columns.values()], axis=1)
     tensor = spec.tensor_inputs[0]
+    width = prod(each if isinstance(each, int) else spec.sizes.get(each, 0) for each in tensor.shape[1:])
+    if raw.labels is None and len(raw.columns) == width + 1:
+        raise BadInput(
+            f"{raw.name} has {len(raw.columns)} columns and the model takes {width}: none is known to be the label.",
+            "Name the column with the label 'label'.",
+        )
     image = len(tensor.shape) in (3, 4) and tensor.dtype.startswith("float")
     whole = all(values.dtype.kind in "iu" for values in raw.columns.values())
     if image and whole and 100 < table.max() <= 255 and table.min() >= 0:

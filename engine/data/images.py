@@ -59,7 +59,11 @@ def decode(content: bytes, name: str, size: tuple[int, int], channels: int) -> n
             fitted = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.BILINEAR)
     except Image.DecompressionBombError as error:
         raise BadInput(f"{name} has too many pixels to open: {error}.", "Shrink it first.") from error
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+    except UnidentifiedImageError as error:
+        raise BadInput(
+            f"{name} can't be read as an image: it is none, or it is damaged.", "Replace or remove it and zip again."
+        ) from error
+    except (OSError, ValueError, SyntaxError) as error:
         raise BadInput(f"{name} can't be read as an image: {error}.", "Replace or remove it and zip again.") from error
     pixels = np.asarray(fitted, dtype=np.uint8)
     return pixels[:, :, None] if pixels.ndim == 2 else pixels

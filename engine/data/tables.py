@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LABEL_NAMES = (*LABELS, "class", "category", "sentiment", "outcome")
 SPLIT_NAMES = ("split", "fold", "partition")
+LONGEST_HEADER = 1 << 16
 
 
 def read(path: Path, columns: dict[str, str]) -> RawData:
@@ -67,7 +68,7 @@ def load_text(path: Path) -> pandas.DataFrame:
 
     import pandas
 
-    separator = "\t" if path.suffix.lower() in (".tsv", ".tab") else ","
+    separator = "\t" if path.suffix.lower() in (".tsv", ".tab") else separator_of(path)
     options: dict[str, Any] = {"sep": separator, "encoding": "utf-8-sig"}
     if separator == "\t":
         options["quoting"] = csv.QUOTE_NONE
@@ -76,6 +77,13 @@ def load_text(path: Path) -> pandas.DataFrame:
         frame = pandas.read_csv(path, header=None, **options)
         frame.columns = [f"column{number}" for number in range(1, frame.shape[1] + 1)]
     return frame
+
+
+def separator_of(path: Path) -> str:
+    """What separates the names in the first line: a comma, unless there are more semicolons or tabs."""
+    with path.open(encoding="utf-8-sig") as stream:
+        line = stream.readline(LONGEST_HEADER)
+    return max(",;\t", key=line.count)
 
 
 def is_number(text: object) -> bool:

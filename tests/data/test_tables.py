@@ -130,3 +130,16 @@ def word_tokenizer() -> str:
         [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation(behavior="removed")]
     )
     return str(tokenizer.to_str())
+
+
+def test_semicolons_may_separate_columns(tmp_path: Path, frame: pandas.DataFrame, prepare_with: Prepare) -> None:
+    frame.to_csv(tmp_path / "set.csv", index=False, sep=";")
+    assert prepare_with(FEATURES, tmp_path / "set.csv").labels is not None
+
+
+def test_a_label_of_another_name_is_asked_for(tmp_path: Path, frame: pandas.DataFrame, prepare_with: Prepare) -> None:
+    named = frame.rename(columns={"label": "species"})
+    named["species"] = [0, 1] * 10
+    named.to_csv(tmp_path / "set.csv", index=False)
+    with pytest.raises(BadInput, match="none is known to be the label"):
+        prepare_with(FEATURES, tmp_path / "set.csv")
