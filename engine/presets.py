@@ -100,10 +100,8 @@ def label(recipe: Recipe, format: str = "") -> str:
     parts = [runtime.title or runtime.name]
     for use in recipe.steps:
         if use.name.startswith("@"):
-            format = use.name.removeprefix("@")
             continue
         step = step_for(use.name, format) or next(iter(steps_named(use.name)), None)
-        format = step.formats.get(format, format) if step else format
         parts.append(named(short(step, use), step, use))
     parts.extend(said(runtime, recipe.runtime))
     if recipe.static:

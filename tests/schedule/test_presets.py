@@ -54,4 +54,3 @@ def test_a_recipe_without_a_label_gets_one() -> None:
         "ONNX Runtime · FP16 · CUDA graph · static"
     )
     assert presets.label(parse("trace > freeze > torchscript"), "torch-module") == "TorchScript · Trace · Freeze"
-    assert "PyTorch" not in presets.label(parse("onnx > static-int8 > onnxruntime"), "torch-module")
