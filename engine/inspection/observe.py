@@ -146,7 +146,7 @@ def shapes_by_change(
             if before.ndim != after.ndim:
                 continue
             for axis, (one, other) in enumerate(zip(before.shape, after.shape, strict=True)):
-                if one != other:
+                if one != other and isinstance(shapes[index][axis], int):
                     follows = one == sizes[dimension] and other == size
                     shapes[index][axis] = dimension if follows else f"output{index}_dim{axis}"
     return tuple(

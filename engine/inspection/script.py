@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from engine.artifact import Artifact
+from engine.catalog.base import BATCH
 from engine.inspection.dimensions import default_sizes
 from engine.inspection.drawing import drawn
 from engine.inspection.facts import assemble
@@ -29,7 +30,7 @@ PLUMBING: tuple[str, ...] = (
     "prim::TupleConstruct",
 )
 PLUMBING += ("prim::TupleUnpack", "prim::ListUnpack", "prim::NumToTensor", "prim::CallMethod", "prim::CallFunction")
-MANY_LAYERS, MANY_SEARCHES = 3000, 8
+MANY_LAYERS, MANY_SEARCHES, FEW_SEARCHES = 3000, 8, 2
 
 
 def inspect_script(artifact: Artifact, progress: Any) -> ModelSpec:
@@ -71,21 +72,32 @@ def inspect_script(artifact: Artifact, progress: Any) -> ModelSpec:
 def find_inputs(module: Any, graph: Any, path: Path, given: Any) -> Observation:
     """The first of the likely inputs that the script takes, or the likeliest with what went wrong.
 
-    All are tried at their usual sizes before sizes are searched, and at batch 2 before batch 1.
+    All are tried at their usual sizes before sizes are searched, and at batch 2 before batch 1; one
+    whose outputs follow the batch is preferred.
     """
     likely = list(script_candidates(module, graph, given))
     runs = [patient_run(module, path, inputs) for inputs in likely]
+    mixed: Observation | None = None
     for inputs, run in zip(likely, runs, strict=True):
         if not ask(run, Observation(inputs, default_sizes(inputs)), 2).error:
-            return observe(run, inputs, default_sizes(inputs))
+            seen = observe(run, inputs, default_sizes(inputs))
+            if keeps_batch(seen):
+                return seen
+            mixed = mixed or seen
     first: Observation | None = None
-    for batch in (2, 1):
-        for inputs, run in zip(likely[:MANY_SEARCHES], runs, strict=False):
+    for batch in (2,) if mixed else (2, 1):
+        for inputs, run in zip(likely[: FEW_SEARCHES if mixed else MANY_SEARCHES], runs, strict=False):
             seen = observe(run, inputs, default_sizes(inputs), batches=(batch,))
-            if not seen.error:
+            if not seen.error and (keeps_batch(seen) or not mixed):
                 return seen
             first = first or seen
-    return first or Observation((), {}, error="it takes no inputs.")
+    return mixed or first or Observation((), {}, error="it takes no inputs.")
+
+
+def keeps_batch(seen: Observation) -> bool:
+    """Whether an output follows the batch; where none does, samples of another shape were mixed up by a reshape."""
+    batched = any(BATCH in each.shape for each in seen.inputs)
+    return not batched or any(BATCH in each.shape for each in seen.outputs)
 
 
 def patient_run(module: Any, path: Path, inputs: tuple[TensorSpec, ...]) -> Run:

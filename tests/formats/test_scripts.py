@@ -234,3 +234,19 @@ def test_shapes_that_are_given_are_taken_as_they_are(tmp_path: Path, opened: Ope
     assert spec.outputs[0].shape == (5, 1, 6)
     with pytest.raises(BadInput, match="no input 'hidden'"):
         opened(tmp_path / "m.pt", shapes={"hidden": (1, 1, 6)})
+
+
+class Flattened(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(784, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(torch.ones_like(x.view(-1, 784)) * x.view(-1, 784))  # type: ignore[no-any-return]
+
+
+def test_inputs_whose_outputs_follow_the_batch_come_first(tmp_path: Path, opened: Opener) -> None:
+    quantized = torch.ao.quantization.quantize_dynamic(Flattened(), {nn.Linear})
+    torch.jit.script(quantized).save(str(tmp_path / "m.pt"))
+    spec = opened(tmp_path / "m.pt")
+    assert spec.outputs[0].shape == ("batch", 10)
