@@ -78,7 +78,13 @@ class Lane:
 
     def carry_out(self, state: ComparisonState, claimed: list[tuple[PhaseRow, Wanted]]) -> None:
         """Run phases side by side while holding the device; each ends done or queued again."""
-        holding = self.hold([phase for phase, _ in claimed])
+        phases = [phase for phase, _ in claimed]
+        try:
+            holding = self.hold(phases)
+        except BaseException:  # a device that can't be locked leaves them to the recovery
+            for each in phases:
+                self.queue.let_go(each)
+            raise
         try:
             turns = self.turns(state, claimed)
             workers = [
@@ -122,7 +128,7 @@ class Lane:
         """Run one phase; every way it can end leaves it done or queued."""
         try:
             outcome = self.launched(Work(self.store, state, phase, planned.position), turn) if holding else CANCELLED
-            if outcome.status == "cancelled" and holding and not self.unwanted(phase):
+            if outcome.status == "cancelled" and not self.unwanted(phase):
                 self.queue.requeue(phase)
                 return
             taken = take(phase, outcome)

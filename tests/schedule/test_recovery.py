@@ -18,7 +18,7 @@ import pytest
 
 from engine import intake
 from engine.schedule import ensure_running
-from engine.schedule.locks import scheduler_is_running
+from engine.schedule.locks import device_lock, scheduler_is_running
 from engine.schedule.plan import wanted
 from engine.schedule.recovery import owner_name, recover
 from engine.settings import Settings
@@ -139,6 +139,17 @@ def test_a_stopped_scheduler_leaves_nothing_running_and_cancel_ends_the_rest(
     store.cancel(queued)
     until(lambda: store.comparison(queued).state == "cancelled", 30)
     assert {each.status for each in store.progress(queued)} == {"cancelled"}
+
+
+def test_a_scheduler_stopped_while_it_waits_for_the_device_queues_its_phases_again(
+    store: Store, queued: str, start: Callable[[], subprocess.Popen[bytes]]
+) -> None:
+    with device_lock("cpu").acquire():
+        process = start()
+        until(lambda: any(each.text.startswith("Waiting for another") for each in store.state(queued).phases))
+        process.terminate()
+        assert process.wait(20) == 0
+    assert {each.state for each in store.state(queued).phases} == {"queued"}
 
 
 def test_a_time_limit_ends_a_phase_and_the_rest_goes_on(
