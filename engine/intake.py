@@ -6,13 +6,15 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from engine.copying import cancelled_by_user, copy_upload
 from engine.errors import BadInput, PhaseFailed
+from engine.recipes import render_use
 from engine.settings import Settings
-from engine.spec import ModelSpec, Status, from_json
+from engine.spec import ModelSpec, Status, Use, from_json
 from engine.store import Store, open_store
 from engine.store.models import new_id
 from engine.worker.jobs import InspectJob
@@ -20,6 +22,7 @@ from engine.worker.launch import launch
 from engine.worker.protocol import Event, Outcome
 
 INSPECT_TIMEOUT_S = 600.0
+UPLOAD = "upload"
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_models"
 
 
@@ -32,7 +35,7 @@ def inspect_upload(
     arguments: Mapping[str, Any] | None = None,
     on_event: Callable[[Event], None] | None = None,
     store: Store | None = None,
-    origin: str = "upload",
+    origin: str = UPLOAD,
     seed: int = 0,
     within: Path | None = None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -63,11 +66,18 @@ def inspect_upload(
         if cancelled():
             raise cancelled_by_user()
         kept = store or open_store(settings)
-        kept.add_model(spec, folder, origin=origin, id=id)
+        words = (origin,) if origin != UPLOAD else source_words(path, architecture, arguments or {})
+        kept.add_model(replace(spec, source=words), folder, origin=origin, id=id)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return id
+
+
+def source_words(path: Path | None, architecture: str, arguments: Mapping[str, Any]) -> tuple[str, ...]:
+    """The words that name a file or an architecture on the command line, in the folder of that file."""
+    file = (path.name,) if path is not None else ()
+    return (*file, "--architecture", render_use(Use(architecture, dict(arguments)))) if architecture else file
 
 
 def inspect(

@@ -103,6 +103,8 @@ class ModelSpec:
     `parameters` counts stored weights (a graph's constants where a frozen script has no parameters).
     `state` is none, explicit (`state_pairs`: output name feeds input name) or hidden. `control_flow`
     counts branches and loops that depend on data. `guessed` names what the user should confirm.
+    `source` holds the words that name the model on the command line: a file's name, `sample:NAME`,
+    `--architecture NAME`, or a file and the architecture of its weights.
     """
 
     name: str
@@ -125,6 +127,7 @@ class ModelSpec:
     notes: tuple[str, ...] = ()
     layers: tuple[tuple[str, str, int], ...] = ()
     graph: ModelGraph = field(default_factory=ModelGraph)
+    source: tuple[str, ...] = ()
 
     @property
     def batch_dimension(self) -> str | None:

@@ -14,7 +14,7 @@ from engine.schedule.plan import wanted
 from engine.spec import Status
 from engine.store.phases import Wanted
 from engine.store.rows import ComparisonState, PhaseRow, VariantProgress, VariantRow
-from engine.summary import reproduce
+from engine.summary.command import reproduce
 from engine.summary.results import gather, verdict
 from engine.worker.protocol import LOG
 

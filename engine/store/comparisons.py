@@ -40,7 +40,7 @@ def create(
         host=platform.node(),
         command=command,
         model_folder=model.folder,
-        dataset={},
+        dataset=dataset_file(session, workload.dataset),
         created=time.time(),
         revision=0,
     )
@@ -59,6 +59,12 @@ def create(
             )
         )
     return row.id
+
+
+def dataset_file(session: Session, id: str) -> dict[str, str]:
+    """The name of an uploaded data set's file, which outlives the data set; nothing for any other data."""
+    row = session.get(schema.Dataset, id) if id else None
+    return {"file": Path(row.path).name} if row is not None else {}
 
 
 def import_document(session: Session, document: ComparisonDocument, origin: str) -> str:

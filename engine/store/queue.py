@@ -126,9 +126,8 @@ class Queue:
     def set_dataset(self, comparison_id: str, facts: dict[str, Any]) -> None:
         """Keep what the prepare phase found out about the data set."""
         with self.store.write() as session:
-            session.execute(
-                update(schema.Comparison).where(schema.Comparison.id == comparison_id).values(dataset=facts)
-            )
+            row = comparisons.find(session, comparison_id)
+            row.dataset = {**row.dataset, **facts}
             comparisons.touch(session, comparison_id)
 
     def profile_done(self, variant: VariantRow) -> None:

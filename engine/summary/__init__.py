@@ -10,6 +10,7 @@ from engine.recipes import render, render_use
 from engine.routes import describe
 from engine.runtimes import all_runtimes
 from engine.store.rows import ComparisonRow, PhaseRow, iso
+from engine.summary.command import reproduce
 from engine.summary.results import Evidence, gather, results_of
 from engine.summary.speedups import with_diagnosis, with_speedups
 
@@ -64,14 +65,6 @@ def variant_document(evidence: Evidence, comparison: ComparisonRow, profile: dic
         profile=profile,
         reproduce=reproduce(comparison, recipe),
     )
-
-
-def reproduce(comparison: ComparisonRow, recipe: str) -> str:
-    """The command that measures one recipe again."""
-    workload = comparison.workload
-    sizes = ",".join(map(str, workload.batch_sizes))
-    shapes = "".join(f" --shape {name}={'x'.join(map(str, shape))}" for name, shape in workload.shapes.items())
-    return f"optibench compare MODEL --recipe '{recipe}' --batch {sizes} --device {workload.device}{shapes}"
 
 
 def environment(evidence: list[Evidence], comparison: ComparisonRow) -> dict[str, Any]:
