@@ -82,8 +82,8 @@ class Lane:
         try:
             holding = self.hold(phases)
         except BaseException:  # a device that can't be locked leaves them to the recovery
-            for each in phases:
-                self.queue.let_go(each)
+            for phase in phases:
+                self.queue.let_go(phase)
             raise
         try:
             turns = self.turns(state, claimed)
