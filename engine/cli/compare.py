@@ -13,18 +13,20 @@ from pathlib import Path
 
 from engine import document as documents
 from engine import presets, settings
-from engine.cli.arguments import Request, batch_sizes, check, dataset, device, shapes
+from engine.cli.arguments import Request, batch_sizes, check, dataset, device
 from engine.cli.live import Display
 from engine.cli.models import SAMPLE, add_fitting, add_model, scratch
 from engine.document import ComparisonDocument
 from engine.errors import BadInput
+from engine.recipes import read_shapes
 from engine.spec import PRESETS, ModelSpec, Status, Variant, Workload
 from engine.steps import step_for
 from engine.store import Store
 from engine.workload import check as workload_fits
 from engine.workload import fixed_batch
 
-BAD: tuple[Status, ...] = ("failed", "crashed", "timeout", "oom", "cancelled")
+GOOD: tuple[Status, ...] = ("ok", "suspect", "unsupported")
+ENDING = (signal.SIGINT, signal.SIGTERM)
 OK, FAILED = 0, 1
 POLL_S, REDRAW_S = 0.2, 2.0
 
@@ -32,19 +34,21 @@ POLL_S, REDRAW_S = 0.2, 2.0
 def run(request: Request) -> int:
     """Carry out a comparison and show it; returns the exit code. Raises BadInput for bad arguments."""
     check(request)
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {each: signal.getsignal(each) for each in ENDING}
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         with scratch(settings.load()) as store, Display() as display:
             display.say("Inspecting the model")
-            given = shapes(request.shapes)
+            given = read_shapes(request.shapes)
             model = add_fitting(store, request.model, request.architecture, given, seed=request.seed)
             document = measured(request, store, model, display)
+            if request.out is not None:
+                write(document, request.out)
     finally:
-        signal.signal(signal.SIGTERM, before)
-    if request.out is not None:
-        write(document, request.out)
+        for each, handler in before.items():
+            signal.signal(each, handler)
     display.show(document)
-    return FAILED if any(each.status in BAD for variant in document.variants for each in variant.results) else OK
+    return OK if all(each.status in GOOD for variant in document.variants for each in variant.results) else FAILED
 
 
 def interrupt(*_: object) -> None:
@@ -61,6 +65,8 @@ def measured(request: Request, store: Store, model: str, display: Display) -> Co
     command = shlex.join(["optibench", *sys.argv[1:]])
     id = store.create_comparison(request.name or spec.name, model, workload, variants, command=command)
     follow(store, id, display)
+    for each in ENDING:
+        signal.signal(each, signal.SIG_IGN)  # what was measured is written now, whoever has lost patience
     state = store.state(id)
     document = store.document(id)
     for phase in state.phases:
@@ -118,7 +124,7 @@ def workload_of(request: Request, spec: ModelSpec) -> Workload:
         base,
         batch_sizes=sizes,
         device=device(request.device),
-        shapes=shapes(request.shapes),
+        shapes=read_shapes(request.shapes),
         dataset=dataset(request),
         rounds=request.rounds or base.rounds,
         seconds=request.seconds or base.seconds,
