@@ -13,6 +13,7 @@ from engine.store.phases import MOST_ATTEMPTS
 from engine.store.queue import Queue
 from engine.store.rows import PhaseRow
 from engine.worker.protocol import Outcome, read_result
+from engine.worker.turn import held_back
 
 
 def owner_name(host: str) -> str:
@@ -41,16 +42,20 @@ def recover(queue: Queue) -> None:
 
 
 def settle(queue: Queue, phase: PhaseRow) -> None:
-    """Take in a result that was written, or the part of it that was; else queue the phase again."""
+    """Take in a result that was written, or the part of it that was; else queue the phase again.
+
+    One that was interrupted often is given up, unless it only waited for its turn. Whether one that
+    was being cancelled is still wanted is for the plan to say.
+    """
     result = read_result(phase.folder)
-    if result is not None:
+    if result is not None and result.status != "cancelled":
         queue.finish(phase, take(phase, result))
         return
     interrupted = Outcome("cancelled", {}, "The scheduler ended while this was running.", "It goes on by itself.")
     part = take(phase, interrupted)
     if part.measurements:
         queue.finish(phase, part)
-    elif phase.attempts >= MOST_ATTEMPTS:
+    elif phase.attempts >= MOST_ATTEMPTS and not held_back(phase.folder):
         reason = f"It was interrupted {phase.attempts} times, each time together with the scheduler."
         queue.finish(phase, take(phase, Outcome("crashed", {}, reason, "Look into its log, then retry it.")))
     else:

@@ -16,7 +16,7 @@ from engine.worker.jobs import Job
 from engine.worker.protocol import LOG, Event, Outcome, read_result, write_job
 from engine.worker.sandbox import cache_environment, mentioned, wrap
 from engine.worker.turn import Turn
-from engine.worker.watch import Watch
+from engine.worker.watch import Watch, kill
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -67,7 +67,11 @@ def launch(
             stderr=log,
             start_new_session=True,
         )
-        ended = watch.follow(process)
+        try:
+            ended = watch.follow(process)
+        except BaseException:  # Ctrl-C, or a database that is gone: nothing may go on unwatched
+            kill(process)
+            raise
     seconds = time.monotonic() - watch.began
     result = read_result(folder)
     if result is None:

@@ -56,9 +56,13 @@ class Reporter:
         self.stream.write(json.dumps(to_json(Event(time.time(), text, fraction, data))) + "\n")
 
     def await_turn(self) -> None:
-        """Say that everything is imported, and wait until the parent lets this worker go on."""
+        """Say that everything is imported, and wait until the parent lets this worker go on.
+
+        Leaves without a result when the parent died instead: somebody else will do this phase.
+        """
         self(None, "Waiting for its turn", ready=True)
-        await_turn(self.folder)
+        if not await_turn(self.folder):
+            raise SystemExit("The scheduler ended before it gave this worker its turn.")
         self.began = time.monotonic()
 
     def cancelled(self) -> bool:

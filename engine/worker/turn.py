@@ -2,7 +2,9 @@
 
 Starting an interpreter and importing libraries takes seconds and disturbs what is being timed, so
 the workers of the next turns import together while nothing is measured, and each then waits for its
-turn in a lock on a file of its own folder: a process that waits for a lock costs nothing.
+turn in a lock on a file of its own folder: a process that waits for a lock costs nothing. The parent
+writes into that file when it gives the turn: a lock that opens on an empty file was let go by a
+parent that died, and then nothing may start.
 """
 
 from __future__ import annotations
@@ -15,14 +17,26 @@ from pathlib import Path
 
 TURN = "turn.lock"
 LOOK_S = 0.25
+GIVEN = b"given"
 
 
-def await_turn(folder: Path) -> None:
-    """The worker's side: wait until the parent gives the turn; at once where nobody holds it back."""
+def await_turn(folder: Path) -> bool:
+    """The worker's side: wait until the parent gives the turn; at once where nobody holds it back.
+
+    False when the parent died without giving it.
+    """
     path = folder / TURN
-    if path.exists():
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH)
+    if not path.exists():
+        return True
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        return file.read() == GIVEN
+
+
+def held_back(folder: Path) -> bool:
+    """Whether the worker of this folder was never given its turn."""
+    path = folder / TURN
+    return path.exists() and path.read_bytes() != GIVEN
 
 
 class Company:
@@ -70,12 +84,18 @@ class Turn:
     def give(self) -> None:
         """Let the worker go on."""
         if self.lock is not None:
+            os.write(self.lock, GIVEN)
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Release the lock; a worker that still waits for it leaves."""
+        if self.lock is not None:
             os.close(self.lock)
             self.lock = None
 
     def over(self) -> None:
         """This worker has ended, or never began: the next may go on."""
-        self.give()
+        self.let_go()
         with self.company.changed:
             self.company.starting.discard(self.index)
             if self.index in self.company.working:

@@ -26,6 +26,8 @@ from engine.spec import Workload
 from engine.store import PhaseRow, Store
 from engine.store.queue import Queue
 from engine.worker.launch import ROOT
+from engine.worker.protocol import Outcome, write_result
+from engine.worker.turn import Company
 from tests.schedule.made import comparison, tiny_onnx, variants
 
 FAST = Workload(batch_sizes=(1, 2), rounds=2, seconds=0.05, calls=5, warmup_seconds=0.0, threads=1, throughput=False)
@@ -232,6 +234,31 @@ def test_a_phase_that_could_not_be_ended_is_taken_up_when_its_lease_runs_out(
     assert store.state(id).phases[0].state == "running", "What is in hand is never taken away."
     queue.let_go(phase)
     recover(queue)
+    assert store.state(id).phases[0].state == "queued"
+
+
+def test_a_phase_that_only_waited_for_its_turn_is_not_given_up(store: Store) -> None:
+    id = comparison(store, A)
+    host = store.comparison(id).host
+    dead = Queue(store, host, f"{host}:999999:0.0")
+    for _ in range(4):
+        phase = dead.claim(id, next(wanted(store.state(id))), "cpu", store.settings.jobs)
+        assert phase is not None
+        phase.folder.mkdir(parents=True)
+        Company(1).turn(0, lambda: True).hold(phase.folder)
+        recover(Queue(store, host, owner_name(host)))
+    assert store.state(id).phases[0].state == "queued"
+
+
+def test_a_phase_that_was_being_cancelled_is_planned_again(store: Store) -> None:
+    id = comparison(store, A)
+    host = store.comparison(id).host
+    dead = Queue(store, host, f"{host}:999999:0.0")
+    phase = dead.claim(id, next(wanted(store.state(id))), "cpu", store.settings.jobs)
+    assert phase is not None
+    phase.folder.mkdir(parents=True)
+    write_result(phase.folder, Outcome("cancelled", {}, "Cancelled."))
+    recover(Queue(store, host, owner_name(host)))
     assert store.state(id).phases[0].state == "queued"
 
 

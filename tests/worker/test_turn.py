@@ -6,6 +6,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from engine.artifact import Artifact, write_manifest
@@ -13,7 +14,7 @@ from engine.spec import ModelSpec, TensorSpec, Use, Workload
 from engine.worker.jobs import MeasureJob
 from engine.worker.launch import launch
 from engine.worker.protocol import Outcome, read_events
-from engine.worker.turn import Company, Turn, await_turn
+from engine.worker.turn import Company, Turn, await_turn, held_back
 from tests.schedule.made import tiny_onnx
 
 SPEC = ModelSpec(
@@ -74,9 +75,30 @@ def test_a_turn_comes_when_those_before_are_over(tmp_path: Path) -> None:
 
 def test_a_worker_that_nobody_holds_back_goes_on_at_once(tmp_path: Path) -> None:
     began = time.monotonic()
-    await_turn(tmp_path)
+    assert await_turn(tmp_path)
     turn = Company(1).turn(0, lambda: True)
     turn.hold(tmp_path)
+    assert held_back(tmp_path)
     turn.give()
-    await_turn(tmp_path)
+    assert await_turn(tmp_path)
+    assert not held_back(tmp_path)
     assert time.monotonic() - began < 1.0
+
+
+def test_a_turn_that_was_only_let_go_is_none(tmp_path: Path) -> None:
+    turn = Company(1).turn(0, lambda: True)
+    turn.hold(tmp_path)
+    turn.over()
+    assert not await_turn(tmp_path), "the parent died: nothing may start"
+
+
+def test_a_worker_whose_watching_fails_is_ended(tmp_path: Path, model: Path) -> None:
+    def fail() -> bool:
+        raise RuntimeError("the database is gone")
+
+    job = MeasureJob(SPEC, {2: str(model)}, Use("onnxruntime"), Workload(batch_sizes=(2,)), (2,), extras=())
+    with pytest.raises(RuntimeError, match="the database is gone"):
+        launch(job, tmp_path / "job", cancelled=fail)
+    assert not [
+        each for each in psutil.process_iter(["cmdline"]) if str(tmp_path / "job") in (each.info["cmdline"] or [])
+    ]
