@@ -49,6 +49,7 @@ def main() -> None:
             / each["quantized"]["latency_ms"]["p50"]
             for each in rows
         },
+        "unstable": [each["unstable"] for row in rows for each in row.values() if each["unstable"]],
         "rounds": options.rounds,
         "comparisons": rows,
         **facts("python benchmarks/dynamic_int8.py", time.monotonic() - began, threads=options.threads),

@@ -96,7 +96,7 @@ def channel_pruning() -> list[str]:
         "MNIST classifier, `prune-channels > finetune`",
         "2× fewer multiply-adds and 1.5× faster",
         f"**{middle(runs, 'fewer_multiply_adds'):.1f}×** fewer multiply-adds; at batch 32 on the CPU "
-        f"**{speed['eager']:.1f}×** faster in PyTorch, {speed['onnxruntime']:.1f}× in ONNX Runtime",
+        f"**{speed['eager']:.1f}×** faster in PyTorch, {speed['onnxruntime']:.1f}× in ONNX Runtime{shaky(runs)}",
         accuracies(runs),
         cost(runs, [each["wall_s"] for each in runs]),
         command(runs),
@@ -112,7 +112,7 @@ def dynamic_int8() -> list[str]:
     return [
         "sentence classifier (BERT's architecture), `dynamic-int8`",
         "3.5× smaller",
-        f"**{middle(runs, 'ratio'):.2f}×** smaller; speed in ONNX Runtime at batch 1 and 32: {speeds}",
+        f"**{middle(runs, 'ratio'):.2f}×** smaller; speed in ONNX Runtime at batch 1 and 32: {speeds}{shaky(runs)}",
         accuracies(runs),
         cost(runs, [each["wall_s"] for each in runs]),
         command(runs),
@@ -171,6 +171,14 @@ def accuracies(runs: Sequence[Row]) -> str:
     """Accuracy before and after, and how much is lost."""
     before, after = (100 * median(each["accuracy"][name] for each in runs) for name in ("before", "after"))
     return f"{before:.2f} → {after:.2f} % accuracy, {-middle(runs, 'accuracy_lost_points'):+.2f} points"
+
+
+def shaky(runs: Sequence[Row]) -> str:
+    """Says so where the machine did not hold still."""
+    load = max(each["machine"]["load"] for each in runs)
+    return (
+        f" (unstable timings: the machine was busy, load {load:.0f})" if any(each["unstable"] for each in runs) else ""
+    )
 
 
 def cost(runs: Sequence[Row], seconds: Sequence[float]) -> str:
