@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from engine.artifact import read_manifest
 from engine.copying import cancelled_by_user, copy_upload
 from engine.errors import BadInput, PhaseFailed
 from engine.recipes import render_use
@@ -22,7 +23,7 @@ from engine.worker.launch import launch
 from engine.worker.protocol import Event, Outcome
 
 INSPECT_TIMEOUT_S = 600.0
-UPLOAD = "upload"
+UPLOAD, SHAPE = "upload", "--shape"
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_models"
 
 
@@ -71,6 +72,26 @@ def inspect_upload(
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+    return id
+
+
+def inspect_again(
+    settings: Settings,
+    store: Store,
+    id: str,
+    shapes: Mapping[str, tuple[int, ...]],
+    on_event: Callable[[Event], None] | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> str:
+    """Look at a kept model again with the shapes of its inputs; its id stays. Raises as `inspect_upload` does."""
+    row = store.model(id)
+    file = read_manifest(row.folder).path
+    with tempfile.TemporaryDirectory(prefix="again-", dir=settings.uploads) as folder:
+        job = InspectJob(path=str(file), folder=folder, name=row.name, shapes=dict(shapes))
+        spec = inspect(settings, job, on_event, cancelled)
+    words = row.spec.source[: row.spec.source.index(SHAPE)] if SHAPE in row.spec.source else row.spec.source
+    typed = [word for name, shape in shapes.items() for word in (SHAPE, f"{name}={'x'.join(map(str, shape))}")]
+    store.update_model(id, replace(spec, source=(*words, *typed) if words else ()))
     return id
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from engine.errors import BadInput, BadOption
 from engine.runtimes import all_runtimes
@@ -75,6 +76,18 @@ def scalar(text: str) -> Scalar:
         except ValueError:
             continue
     return text[1:-1] if len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'" else text
+
+
+def read_shapes(texts: Iterable[str]) -> dict[str, tuple[int, ...]]:
+    """Read the shapes of inputs, each as `NAME=1x3x224x224`; a name may hold any character. Raises BadInput."""
+    found = {}
+    for text in texts:
+        name, equals, sizes = text.rpartition("=")
+        parts = sizes.lower().replace("×", "x").split("x")
+        if not equals or not name or not all(each.isdecimal() and int(each) > 0 for each in parts):
+            raise BadInput(f"{text!r} is not the shape of an input.", "Write NAME=1x3x224x224.")
+        found[name] = tuple(int(each) for each in parts)
+    return found
 
 
 def split(text: str, separator: str) -> list[str]:

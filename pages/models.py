@@ -4,7 +4,7 @@ import streamlit as st
 
 from engine.analysis import numbers
 from pages import ui
-from pages.ui import add_model, badges, model_facts, model_form, model_graph
+from pages.ui import add_model, badges, model_facts, model_form, model_graph, shapes_form
 from pages.ui.context import choose, model_in_hand, store
 
 ui.begin()
@@ -39,6 +39,7 @@ for text in spec.notes:
     st.caption(f":material/info: {badges.plain(text)}")
 if spec.guessed:
     st.warning(f"Guessed, please confirm: {badges.plain(', '.join(spec.guessed))}.", icon=":material/help:")
+shapes_form.ask(row)
 
 inputs, graph, structure, possible, manage = st.tabs(
     ["Inputs and task", "Graph", "Operators and layers", "What can be done", "Manage"]

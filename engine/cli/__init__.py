@@ -51,12 +51,12 @@ def inspect(
     as_json: Json = False,
 ) -> None:
     """Say what a model file is: format, inputs, outputs, parameters, operators."""
-    from engine.cli.arguments import shapes
     from engine.cli.models import inspected
     from engine.cli.show import show_model
+    from engine.recipes import read_shapes
     from engine.spec import to_json
 
-    spec = inspected(model, architecture, shapes(tuple(shape or ())))
+    spec = inspected(model, architecture, read_shapes(tuple(shape or ())))
     if as_json:
         typer.echo(json.dumps(to_json(spec), indent=1))
     else:

@@ -8,7 +8,7 @@ from pathlib import Path
 from engine import presets
 from engine.cli.models import SAMPLE
 from engine.errors import BadInput
-from engine.recipes import parse
+from engine.recipes import parse, read_shapes
 
 DEVICES = ("cpu", "cuda")
 
@@ -41,7 +41,7 @@ def check(request: Request) -> None:
     for each in request.recipes:
         parse(each)
     batch_sizes(request.batch)
-    shapes(request.shapes)
+    read_shapes(request.shapes)
     device(request.device)
     if request.dataset and not request.dataset.startswith(SAMPLE) and not Path(request.dataset).exists():
         raise BadInput(f"There is no data set {request.dataset}.", "Check the path, or use sample:NAME.")
@@ -55,18 +55,6 @@ def batch_sizes(text: str) -> tuple[int, ...]:
     if not all(each.isdigit() and int(each) > 0 for each in parts):
         raise BadInput(f"--batch {text!r} is not a list of batch sizes.", "Write whole numbers, such as 1,8.")
     return tuple(dict.fromkeys(int(each) for each in parts))
-
-
-def shapes(texts: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
-    """Read `NAME=1x3x224x224`; a name may hold any character."""
-    found = {}
-    for text in texts:
-        name, equals, sizes = text.rpartition("=")
-        parts = sizes.lower().split("x")
-        if not equals or not name or not all(each.isdigit() and int(each) > 0 for each in parts):
-            raise BadInput(f"--shape {text!r} is not a shape.", "Write NAME=1x3x224x224.")
-        found[name] = tuple(int(each) for each in parts)
-    return found
 
 
 def device(text: str) -> str:

@@ -53,8 +53,7 @@ def inspect_script(artifact: Artifact, progress: Any) -> ModelSpec:
         seen = find_inputs(module, graph, artifact.path, given)
     guessed = [f"input {each.name}" for each in seen.inputs if each.name not in given.get("shapes", {})]
     if seen.error:
-        note = f"It did not run on any input that was tried: {seen.error} Give the shapes of its inputs (--shape)."
-        seen = replace(seen, notes=(*seen.notes, note))
+        seen = replace(seen, notes=(*seen.notes, did_not_run(seen.error, given)))
     return assemble(
         artifact,
         seen,
@@ -66,6 +65,15 @@ def inspect_script(artifact: Artifact, progress: Any) -> ModelSpec:
         layers=rows,
         graph=picture,
         notes=notes,
+    )
+
+
+def did_not_run(error: str, given: Any) -> str:
+    """What to read where no input worked: why, and who can help."""
+    tried = "with the shapes that were given" if given.get("shapes") else "on any input that was tried"
+    return (
+        f"It did not run {tried}: {error} Give the shapes of all its inputs: "
+        "in the dashboard on the Models page, on the command line with --shape NAME=1x3x224x224."
     )
 
 
