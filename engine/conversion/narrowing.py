@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from engine.artifact import Artifact
+from engine.errors import Unsupported
 from engine.steps.base import Context, Step
+
+SIXTEEN_BITS = ("fp16", "bf16")
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,15 @@ class Narrow(Step):
     dtype: ClassVar[str]
     width: ClassVar[str]
     fold: ClassVar[bool] = False
+
+    def require_wide(self, source: Artifact) -> None:
+        """Raise Unsupported for an artifact that has 16-bit floats already: nothing would be won."""
+        if source.precision in SIXTEEN_BITS:
+            already = "already " if source.precision == self.width else ""
+            raise Unsupported(
+                f"The model is {already}stored in {source.precision.upper()}, so {self.title} makes nothing smaller.",
+                f"Leave {self.name} out, or upload the model in float32.",
+            )
 
 
 @dataclass(frozen=True)
@@ -32,6 +44,7 @@ class NarrowModule(Narrow):
     def apply(self, source: Artifact, context: Context) -> Artifact:
         from engine.conversion.module_precision import lower_module
 
+        self.require_wide(source)
         path, record = lower_module(source, context, self.dtype, fold=self.fold, step=self.name)
         return source.derive("torch-module", path, precision=self.width, casts=record)
 
@@ -57,6 +70,7 @@ class NarrowScript(Narrow):
         from engine.formats import torchscript
         from engine.torch_bridge import positional
 
+        self.require_wide(source)
         script = cast_script(torchscript.load(source.path), context.spec, self.dtype)
         path = save(script, context.folder)
         problem = runs(torchscript.load(path), positional(context.example(), context.spec))
@@ -80,6 +94,7 @@ class NarrowProgram(Narrow):
         from engine.formats import exported_program
         from engine.torch_bridge import positional
 
+        self.require_wide(source)
         inputs = positional(context.example(), context.spec)
         program = cast_program(exported_program.load(source.path), inputs, self.dtype)
         path = context.folder / "model.pt2"
@@ -98,6 +113,7 @@ class NarrowOnnx(Narrow):
         from engine.conversion.onnx_casting import lower_graph
         from engine.formats import onnx
 
+        self.require_wide(source)
         lowered = lower_graph(onnx.load(source.path), self.dtype)
         for each in lowered.warnings:
             context.warn(each)

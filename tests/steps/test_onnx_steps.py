@@ -27,3 +27,19 @@ def test_weights_that_are_also_inputs_can_be_simplified(tmp_path: Path) -> None:
     spec = inspect_onnx(artifact, lambda *_: None)
     result, _ = build_route(tmp_path / "model", spec, "onnx-simplify", tmp_path / "work")
     assert (result.status, result.reason) == ("ok", "")
+
+
+def test_half_of_a_model_in_16_bits_is_refused_and_says_why(tmp_path: Path) -> None:
+    values = [helper.make_tensor_value_info(name, 10, ["n", 4]) for name in ("x", "y")]
+    weight = numpy_helper.from_array(np.ones((4, 4), np.float16), "w")
+    graph = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "g", values[:1], values[1:], [weight])
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(tmp_path / "half.onnx")
+    )
+    artifact = Onnx.admit(tmp_path / "half.onnx", tmp_path / "model", {})
+    write_manifest(tmp_path / "model", artifact)
+    spec = inspect_onnx(artifact, lambda *_: None)
+    for step, said in (("half", "already stored in FP16"), ("bfloat16", "stored in FP16, so Bfloat16")):
+        result, _ = build_route(tmp_path / "model", spec, step, tmp_path / "work")
+        assert result.status == "unsupported"
+        assert said in result.reason
