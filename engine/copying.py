@@ -26,6 +26,8 @@ def copy_upload(settings: Settings, path: Path, folder: Path, cancelled: Callabl
     try:
         path.stat()
         files = [each for each in path.rglob("*") if each.is_file()] if path.is_dir() else [path]
+        if not files:
+            raise BadInput(f"{path} is an empty folder.", "Give a model file, or a folder with one.")
         size = sum(each.stat().st_size for each in files)
         if size > settings.upload_limit_mb * 1_000_000:
             raise BadInput(

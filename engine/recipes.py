@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from engine.errors import BadInput, BadOption
+from engine.formats import all_formats
 from engine.runtimes import all_runtimes
 from engine.spec import Recipe, Scalar, Use
 from engine.steps import steps_named
@@ -36,6 +37,8 @@ def parse(text: str) -> Recipe:
 def check_step(use: Use) -> None:
     """Raise BadInput when a step or its options are unknown."""
     if use.name.startswith("@"):
+        if use.name[1:] not in all_formats() or use.options:
+            raise BadInput(f"There is no format to pass through named {use.name!r}.", f"Formats: {passed_through()}.")
         return
     classes = steps_named(use.name)
     if not classes:
@@ -48,6 +51,11 @@ def check_step(use: Use) -> None:
             errors.append(error)
     if len(errors) == len(classes):
         raise errors[0]
+
+
+def passed_through() -> str:
+    """The formats that a recipe can name."""
+    return ", ".join(f"@{each}" for each in all_formats())
 
 
 def parse_use(text: str) -> Use:

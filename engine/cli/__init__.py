@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from engine.errors import BadInput, OptibenchError
+from engine.errors import BadInput, OptibenchError, PhaseFailed
 
-BAD_ARGUMENTS = 2
+FAILED, BAD_ARGUMENTS = 1, 2
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Architecture = Annotated[
     str, typer.Option(help="Architecture of bare weights, such as torchvision.resnet50; alone: settled random weights.")
@@ -22,7 +22,7 @@ MODEL_HELP = "A model file, or sample:NAME."
 
 
 class Sentences(TyperGroup):
-    """Says what is wrong in one sentence and a next step, and leaves with 2."""
+    """Says what is wrong in one sentence and a next step; leaves with 2, or with 1 when a worker died of it."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -31,7 +31,7 @@ class Sentences(TyperGroup):
             typer.echo(f"Error: {error.reason}", err=True)
             if error.hint:
                 typer.echo(error.hint, err=True)
-            raise typer.Exit(BAD_ARGUMENTS) from error
+            raise typer.Exit(FAILED if isinstance(error, PhaseFailed) else BAD_ARGUMENTS) from error
 
 
 app = typer.Typer(
@@ -133,11 +133,11 @@ def report(
 ) -> None:
     """Write a comparison as a report."""
     from engine import document
+    from engine.cli.arguments import report_formats
     from engine.report import write
 
     comparison = document.read(file)
-    out.mkdir(parents=True, exist_ok=True)
-    for each in dict.fromkeys(part.strip() for part in format.split(",") if part.strip()):
+    for each in report_formats(format):
         typer.echo(str(write(comparison, each, out)))
 
 
@@ -176,10 +176,12 @@ def serve(
     import os
 
     from engine import schedule, settings
+    from engine.cli.arguments import free_port
     from engine.worker.launch import ROOT
 
     if importlib.util.find_spec("streamlit") is None:
         raise BadInput("The dashboard needs Streamlit, which is not installed.", "Run: pip install streamlit")
+    free_port(port)
     schedule.ensure_running(settings.load())
     options = ["--server.address=localhost", f"--server.port={port}", f"--server.headless={str(not browser).lower()}"]
     os.chdir(ROOT)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,10 +45,20 @@ def check(request: Request) -> None:
     batch_sizes(request.batch)
     read_shapes(request.shapes)
     device(request.device)
-    if request.dataset and not request.dataset.startswith(SAMPLE) and not Path(request.dataset).exists():
-        raise BadInput(f"There is no data set {request.dataset}.", "Check the path, or use sample:NAME.")
-    if request.out is not None and not request.out.absolute().parent.is_dir():
-        raise BadInput(f"There is no folder {request.out.absolute().parent}.", "Create it, or choose another --out.")
+    if request.dataset and not request.dataset.startswith(SAMPLE) and not Path(request.dataset).is_file():
+        raise BadInput(f"There is no data set {request.dataset}.", "Give the path of a file, or sample:NAME.")
+    if request.out is not None:
+        writable(request.out.absolute())
+
+
+def writable(path: Path) -> None:
+    """Refuse a file that could not be written after everything was measured."""
+    if path.is_dir():
+        raise BadInput(f"{path} is a folder.", "Name a file for --out, such as comparison.json.")
+    if not path.parent.is_dir():
+        raise BadInput(f"There is no folder {path.parent}.", "Create it, or choose another --out.")
+    if not os.access(path.parent, os.W_OK):
+        raise BadInput(f"Nothing can be written to {path.parent}.", "Choose another --out.")
 
 
 def batch_sizes(text: str) -> tuple[int, ...]:
@@ -76,3 +88,25 @@ def dataset(request: Request) -> str:
     if not request.dataset or request.dataset.startswith(SAMPLE):
         return request.dataset
     return str(Path(request.dataset).absolute())
+
+
+def report_formats(text: str) -> tuple[str, ...]:
+    """Read `html,csv`; refused before anything is written."""
+    from engine.report import formats
+
+    known = formats()
+    chosen = tuple(dict.fromkeys(each.strip() for each in text.split(",") if each.strip()))
+    for each in chosen or ("",):
+        if each not in known:
+            raise BadInput(f"There is no report format {each!r}.", f"Formats: {', '.join(known)}.")
+    return chosen
+
+
+def free_port(port: int) -> None:
+    """Refuse a port of localhost that something listens on already."""
+    with socket.socket() as connection:
+        if connection.connect_ex(("127.0.0.1", port)) == 0:
+            raise BadInput(
+                f"Port {port} is taken: a dashboard may be running already at http://localhost:{port}.",
+                f"Open that, or run: optibench serve --port {port + 1 if port < 65535 else port - 1}",
+            )

@@ -87,7 +87,7 @@ def add_model(
         return intake.add_sample(known, store, str(model).removeprefix(SAMPLE), on_event, within)
     name, arguments = parse_architecture(architecture)
     label = model.stem if model is not None else name
-    return intake.inspect_upload(
+    id = intake.inspect_upload(
         known,
         model,
         name=label,
@@ -99,6 +99,9 @@ def add_model(
         within=within,
         shapes=shapes,
     )
+    if name and not store.model(id).spec.architecture:
+        raise BadInput(f"{label} brings its own architecture.", "Leave out --architecture, which is for bare weights.")
+    return id
 
 
 def parse_architecture(text: str) -> tuple[str, dict[str, Scalar]]:

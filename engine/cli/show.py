@@ -18,8 +18,6 @@ from engine.unsupported import UNSUPPORTED
 
 SHOWN = ("id", "kind", "name")
 
-SHOWN = ("id", "kind", "name")
-
 
 def show_model(spec: ModelSpec) -> None:
     """Print what is known about a model."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,25 @@ def test_the_file_becomes_a_report_and_an_import(compared: Path, tmp_path: Path)
     assert len(imported.stdout.strip()) == 12
 
 
+@pytest.mark.parametrize(("formats", "folder"), [("html,pdf", "report"), (",", "report"), ("csv", "taken/report")])
+def test_a_report_that_can_not_be_written_leaves_nothing(
+    compared: Path, tmp_path: Path, formats: str, folder: str
+) -> None:
+    (tmp_path / "taken").touch()
+    result = optibench("report", compared, "--format", formats, "--out", tmp_path / folder)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error:")
+    assert [each.name for each in tmp_path.iterdir()] == ["taken"]
+
+
+def test_a_taken_port_is_refused_with_the_next_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = optibench("serve", "--port", str(taken.getsockname()[1]))
+    assert result.exit_code == 2
+    assert "is taken" in result.stderr
+    assert "--port" in result.stderr
+
+
 def test_inspect_prints_the_model_object_and_nothing_else(tiny: Path) -> None:
     result = optibench("inspect", tiny, "--json")
     assert result.exit_code == 0, result.output
@@ -91,19 +111,25 @@ def test_plugins_say_whether_they_are_ready() -> None:
         (["compare", "MODEL", "--batch", "one"], "batch sizes"),
         (["compare", "MODEL", "--device", "tpu"], "no device"),
         (["compare", "MODEL", "--device", "cuda:99"], "no NVIDIA GPU"),
-        (["compare", "MODEL", "--shape", "x=axb"], "not a shape"),
+        (["compare", "MODEL", "--shape", "x=axb"], "not the shape of an input"),
         (["compare", "MODEL", "--shape", "z=1x4"], "no input 'z'"),
         (["compare", "MODEL", "--shape", "x=1x5"], "fixed dimension of 4"),
         (["inspect", "MODEL", "--shape", "x=1x5"], "fixed dimension of 4"),
         (["compare", "MODEL", "--dataset", "nowhere.npz"], "no data set"),
         (["compare", "MODEL", "--out", "/no/such/folder/out.json"], "no folder"),
         (["inspect", "--architecture", "torchvision.resnet1"], "resnet1"),
+        (["compare", "MODEL", "--dataset", "/tmp"], "no data set"),
+        (["compare", "MODEL", "--out", "/tmp"], "is a folder"),
+        (["compare", "MODEL", "--recipe", "@nonsense > onnxruntime"], "@nonsense"),
+        (["inspect", "MODEL", "--architecture", "torchvision.resnet18"], "its own architecture"),
+        (["inspect", "EMPTY"], "empty folder"),
         (["report", "nowhere.json", "--out", "."], "nowhere.json"),
         (["import", "MODEL"], "not JSON"),
     ],
 )
-def test_bad_arguments_are_one_sentence_and_2(arguments: list[str], sentence: str, tiny: Path) -> None:
-    result = optibench(*[tiny if each == "MODEL" else each for each in arguments])
+def test_bad_arguments_are_one_sentence_and_2(arguments: list[str], sentence: str, tiny: Path, tmp_path: Path) -> None:
+    stand_for = {"MODEL": tiny, "EMPTY": tmp_path}
+    result = optibench(*[stand_for.get(each, each) for each in arguments])
     assert result.exit_code == 2, result.output
     assert sentence in result.stderr
     assert "Traceback" not in result.output
