@@ -128,10 +128,10 @@ class Lane:
         """Run one phase; every way it can end leaves it done or queued."""
         try:
             outcome = self.launched(Work(self.store, state, phase, planned.position), turn) if holding else CANCELLED
-            if outcome.status == "cancelled" and not self.unwanted(phase):
+            taken = take(phase, outcome)
+            if taken.outcome.status == "cancelled" and not self.unwanted(phase):
                 self.queue.requeue(phase)
                 return
-            taken = take(phase, outcome)
         except OptibenchError as error:
             taken = take(phase, Outcome(error.status, {}, error.reason, error.hint))  # type: ignore[arg-type]
         except Exception as error:  # a bug of ours must not stop the queue or leave a phase running

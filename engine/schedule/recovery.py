@@ -48,8 +48,9 @@ def settle(queue: Queue, phase: PhaseRow) -> None:
     was being cancelled is still wanted is for the plan to say.
     """
     result = read_result(phase.folder)
-    if result is not None and result.status != "cancelled":
-        queue.finish(phase, take(phase, result))
+    taken = take(phase, result) if result is not None else None
+    if taken is not None and taken.outcome.status != "cancelled":
+        queue.finish(phase, taken)
         return
     interrupted = Outcome("cancelled", {}, "The scheduler ended while this was running.", "It goes on by itself.")
     part = take(phase, interrupted)

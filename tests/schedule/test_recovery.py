@@ -19,16 +19,11 @@ import pytest
 from engine import intake
 from engine.schedule import ensure_running
 from engine.schedule.locks import device_lock, scheduler_is_running
-from engine.schedule.plan import wanted
-from engine.schedule.recovery import owner_name, recover
 from engine.settings import Settings
 from engine.spec import Workload
 from engine.store import PhaseRow, Store
-from engine.store.queue import Queue
 from engine.worker.launch import ROOT
-from engine.worker.protocol import Outcome, write_result
-from engine.worker.turn import Company
-from tests.schedule.made import comparison, tiny_onnx, variants
+from tests.schedule.made import tiny_onnx, variants
 
 FAST = Workload(batch_sizes=(1, 2), rounds=2, seconds=0.05, calls=5, warmup_seconds=0.0, threads=1, throughput=False)
 T = TypeVar("T")
@@ -194,80 +189,3 @@ def test_one_scheduler_is_enough(home: Settings, store: Store, start: Callable[[
 def is_scheduler_of(process: psutil.Process, home: Settings) -> bool:
     environment = process.info["environ"] or {}
     return "engine.schedule" in (process.info["cmdline"] or []) and environment.get("OPTIBENCH_HOME") == str(home.home)
-
-
-def test_only_one_of_two_gets_a_phase(store: Store) -> None:
-    id = comparison(store, A, B)
-    planned = next(wanted(store.state(id)))
-    first, second = Queue(store, "here", "here:1:1.0"), Queue(store, "here", "here:2:1.0")
-    assert first.claim(id, planned, "cpu", store.settings.jobs) is not None
-    assert second.claim(id, planned, "cpu", store.settings.jobs) is None
-
-
-def test_a_lease_of_a_dead_owner_is_taken_over_and_a_living_one_is_left(store: Store) -> None:
-    id = comparison(store, A)
-    host = store.comparison(id).host
-    planned = next(wanted(store.state(id)))
-    alive = Queue(store, host, owner_name(host))
-    phase = alive.claim(id, planned, "cpu", store.settings.jobs)
-    assert phase is not None
-    other = Queue(store, host, f"{host}:1:0.0")
-    recover(other)
-    assert store.state(id).phases[0].state == "running"
-    assert alive.requeue(phase)
-    dead = Queue(store, host, f"{host}:999999:0.0")
-    assert dead.claim(id, planned, "cpu", store.settings.jobs) is not None
-    recover(alive)
-    assert store.state(id).phases[0].state == "queued"
-
-
-def test_a_phase_that_could_not_be_ended_is_taken_up_when_its_lease_runs_out(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    id = comparison(store, A)
-    host = store.comparison(id).host
-    queue = Queue(store, host, owner_name(host))
-    monkeypatch.setattr("engine.store.phases.LEASE_S", 0.0)
-    phase = queue.claim(id, next(wanted(store.state(id))), "cpu", store.settings.jobs)
-    assert phase is not None
-    recover(queue)
-    assert store.state(id).phases[0].state == "running", "What is in hand is never taken away."
-    queue.let_go(phase)
-    recover(queue)
-    assert store.state(id).phases[0].state == "queued"
-
-
-def test_a_phase_that_only_waited_for_its_turn_is_not_given_up(store: Store) -> None:
-    id = comparison(store, A)
-    host = store.comparison(id).host
-    dead = Queue(store, host, f"{host}:999999:0.0")
-    for _ in range(4):
-        phase = dead.claim(id, next(wanted(store.state(id))), "cpu", store.settings.jobs)
-        assert phase is not None
-        phase.folder.mkdir(parents=True)
-        Company(1).turn(0, lambda: True).hold(phase.folder)
-        recover(Queue(store, host, owner_name(host)))
-    assert store.state(id).phases[0].state == "queued"
-
-
-def test_a_phase_that_was_being_cancelled_is_planned_again(store: Store) -> None:
-    id = comparison(store, A)
-    host = store.comparison(id).host
-    dead = Queue(store, host, f"{host}:999999:0.0")
-    phase = dead.claim(id, next(wanted(store.state(id))), "cpu", store.settings.jobs)
-    assert phase is not None
-    phase.folder.mkdir(parents=True)
-    write_result(phase.folder, Outcome("cancelled", {}, "Cancelled."))
-    recover(Queue(store, host, owner_name(host)))
-    assert store.state(id).phases[0].state == "queued"
-
-
-def test_a_phase_that_takes_the_scheduler_with_it_is_given_up(store: Store) -> None:
-    id = comparison(store, A)
-    host = store.comparison(id).host
-    dead = Queue(store, host, f"{host}:999999:0.0")
-    for _ in range(3):
-        assert dead.claim(id, next(wanted(store.state(id))), "cpu", store.settings.jobs) is not None
-        recover(Queue(store, host, owner_name(host)))
-    assert store.progress(id)[0].status == "crashed"
-    assert "3 times" in store.progress(id)[0].reason
