@@ -30,7 +30,8 @@ def profile(session: Any) -> dict[str, Any]:
     model = Path(session.session._model_path)  # a session does not tell its file in any other way
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = str(Path(folder) / "nodes")
-        twin = onnxruntime.InferenceSession(str(model), options, providers=providers)
+        disabled = list(session.plan.disabled)
+        twin = onnxruntime.InferenceSession(str(model), options, providers=providers, disabled_optimizers=disabled)
         for _ in range(CALLS):
             twin.run_with_ort_values(None, session.values)
         layers = parse(json.loads(Path(twin.end_profiling()).read_text()), CALLS)

@@ -10,6 +10,9 @@ from engine.runtimes.base import Runtime, Session, Site
 from engine.runtimes.ort_session import OrtPlan, OrtSession
 from engine.spec import ModelSpec
 
+# In FP16 on x86 it kills the process at a Transpose before a MatMul (microsoft/onnxruntime#28392), and wins no time.
+BREAKS_FP16 = ("NchwcTransformer",)
+
 
 @dataclass(frozen=True)
 class OnnxRuntime(Runtime):
@@ -52,17 +55,21 @@ class OnnxRuntime(Runtime):
             onnx.model_path(artifact.path),
             spec,
             site,
-            self.plan(site),
+            self.plan(site, artifact.precision),
             batch_size=artifact.details.get("batch_size"),
             input_names=artifact.details.get("input_names", ()),
         )
         session.details.update(tf32=self.tf32, cuda_graph=self.cuda_graph)
         return session
 
-    def plan(self, site: Site) -> OrtPlan:
+    def plan(self, site: Site, precision: str) -> OrtPlan:
         """The providers and their settings."""
         if site.device == "cpu":
-            return OrtPlan(providers=[("CPUExecutionProvider", {})], graph_optimization=self.graph_optimization)
+            return OrtPlan(
+                providers=[("CPUExecutionProvider", {})],
+                graph_optimization=self.graph_optimization,
+                disabled=BREAKS_FP16 if precision == "fp16" else (),
+            )
         cuda = {
             "device_id": site.device.partition(":")[2] or "0",
             "use_tf32": str(int(self.tf32)),

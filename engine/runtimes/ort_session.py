@@ -35,12 +35,14 @@ class OrtPlan:
     `providers` are tried in order for every node; the first is what the user asked for, and a
     session that does not really use it is an error. `configure` may change the session's options,
     for instance to add a plugin provider's devices; `providers` then only names what is expected.
+    `disabled` names optimizers that are left out.
     """
 
     providers: Sequence[tuple[str, Mapping[str, str]]]
     graph_optimization: str = "all"
     cuda_graph: bool = False
     entries: Mapping[str, str] = field(default_factory=dict)
+    disabled: Sequence[str] = ()
     configure: Callable[[Any], None] | None = None
 
 
@@ -233,7 +235,8 @@ def create(model: Path, site: Site, plan: OrtPlan) -> Any:
                 "Install onnxruntime-gpu instead of onnxruntime.",
             )
         providers = [(name, dict(settings)) for name, settings in plan.providers]
-        return onnxruntime.InferenceSession(str(model), options, providers=providers)
+        disabled = list(plan.disabled)
+        return onnxruntime.InferenceSession(str(model), options, providers=providers, disabled_optimizers=disabled)
     except Exception as error:
         raise_translated(error)
 

@@ -97,6 +97,22 @@ def test_a_dimension_name_that_lies(tmp_path: Path, site: Callable[..., Site]) -
     session.close()
 
 
+def test_a_transpose_before_a_matmul_in_fp16_opens_on_the_cpu(tmp_path: Path, site: Callable[..., Site]) -> None:
+    weight = onnx.numpy_helper.from_array(np.ones((8, 4), np.float16), "w")
+    nodes = [
+        helper.make_node("Constant", [], ["w"], value=weight),
+        helper.make_node("Transpose", ["x"], ["t"], perm=[1, 0, 2]),
+        helper.make_node("MatMul", ["t", "w"], ["y"]),
+    ]
+    x, y = (tensor(name, TensorProto.FLOAT16, *shape) for name, shape in (("x", ("a", "b", 8)), ("y", ("b", "a", 4))))
+    made = Artifact("onnx", graph(tmp_path, nodes, [x], [y]).path, details={"precision": "fp16"})
+    session = OnnxRuntime().open(made, spec_of(TensorSpec("x", "float16", ("a", "b", 8))), site())
+    session.bind({"x": np.ones((3, 2, 8), np.float16)})
+    session.run()
+    assert session.fetch()[0].tolist() == np.full((2, 3, 4), 8).tolist()
+    session.close()
+
+
 def test_names_that_differ_are_given_by_the_artifact(tmp_path: Path, site: Callable[..., Site]) -> None:
     made = graph(
         tmp_path,
