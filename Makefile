@@ -6,6 +6,11 @@ BIN := $(VENV)/bin
 EXTRA ?= $(if $(shell nvidia-smi -L 2>/dev/null),tensorrt)
 comma := ,
 INSTALLED := $(VENV)/.installed$(addprefix -,$(EXTRA))
+# Both variants are imported as `torch_tensorrt`: the one that is chosen takes the place of the other.
+parts = $(1) $(foreach cuda,cu12 cu13,$(addprefix $(1)-$(cuda),-bindings -libs) $(1)-$(cuda))
+REPLACED_BY_tensorrt := torch-tensorrt-rtx $(call parts,tensorrt-rtx)
+REPLACED_BY_tensorrt-rtx := torch-tensorrt $(call parts,tensorrt)
+REPLACED := $(REPLACED_BY_$(EXTRA))
 TESTABLE := $(VENV)/.testable
 
 .PHONY: run test lint gpu-test clean
@@ -31,7 +36,10 @@ $(BIN)/python:
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 $(INSTALLED): $(BIN)/python pyproject.toml
-	$(BIN)/python -m pip install --editable ".$(if $(EXTRA),[$(EXTRA)])"
+	@rm -f $(VENV)/.installed* $(TESTABLE)
+	$(if $(REPLACED),$(BIN)/python -m pip uninstall -qq --yes $(REPLACED))
+	$(BIN)/python -m pip install --editable ".$(if $(EXTRA),[$(EXTRA)])" || { $(if $(EXTRA),echo \
+	  "To go on without the extra $(EXTRA): make run EXTRA= (or another one: EXTRA=tensorrt-rtx)";) exit 1; }
 	@touch $@
 
 $(TESTABLE): $(INSTALLED) tests/models.txt

@@ -110,6 +110,8 @@ def show_plugins(found: dict[str, Any]) -> None:
         console.print(table)
     for name, error in found["broken"].items():
         console.print(f"{name} can't be loaded: {error}", markup=False)
+    for each in found["unsupported"]:
+        console.print(f"{each['title']} is unsupported: {each['reason']} {each['instead']}", markup=False)
 
 
 def paths(formats: dict[str, str] | list[str]) -> list[str]:
