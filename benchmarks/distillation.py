@@ -36,7 +36,7 @@ LABELS, CHOOSING = 1000, 200
 TEACHER_EPOCHS = 250
 SHARED = (
     f'student=operator.mnist_networks.convolutional, arguments="width={STUDENT}", '
-    "epochs=4, learning_rate=0.005, augmentation=shift"
+    "epochs=8, batch_size=128, learning_rate=0.005, augmentation=shift"
 )
 DISTILLED, CONTROL = f"distill({SHARED}, alpha=0.9) > eager", f"distill({SHARED}, control=true) > eager"
 
