@@ -12,16 +12,17 @@ from engine.measurement import Parity
 from engine.metrics import LATENCIES, METRICS
 
 
-def results(document: ComparisonDocument, latency: str = "resident") -> pd.DataFrame:
+def results(document: ComparisonDocument, latency: str = "resident", batch_size: int | None = None) -> pd.DataFrame:
     """One row for each variant and batch size; a variant that has no result yet is queued.
 
     `latency` chooses which of the two latencies the latency and speed-up columns hold; they are
-    never mixed in one frame. Absent figures are NaN.
+    never mixed in one frame. With `batch_size` there are the rows of that one alone. Absent figures are NaN.
     """
     rows = [
         {**variant_facts(variant, order), **result_facts(result, latency)}
         for order, variant in enumerate(document.variants)
         for result in variant.results or tuple(Result(each, "queued") for each in document.workload.batch_sizes)
+        if batch_size in (None, result.batch_size)
     ]
     frame = pd.DataFrame(rows, columns=None if rows else [*empty_columns()])
     numeric = [each for each in frame.columns if each in NUMERIC]

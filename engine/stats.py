@@ -81,8 +81,9 @@ def speedup(rounds: Rounds, baselines: Sequence[Rounds], *, against: str = "", s
     picks = generator.integers(0, len(rounds), (RESAMPLES, len(rounds)))
     mine_drawn = bootstrap_medians(rounds, picks, generator)
     first = bootstrap_medians([each[0] for each in baselines], picks, generator)
-    last = bootstrap_medians([each[-1] for each in baselines], picks, generator)
-    alone = np.array([len(each) == 1 for each in baselines])[picks]
+    once = np.array([len(each) == 1 for each in baselines])
+    last = first if once.all() else bootstrap_medians([each[-1] for each in baselines], picks, generator)
+    alone = once[picks]
     theirs_drawn = np.where(alone, first, (first + last) / 2)
     low, high = (float(each) for each in np.percentile(np.median(theirs_drawn / mine_drawn, axis=1), [2.5, 97.5]))
     return Speedup(value, low, high, different=not low <= 1.0 <= high, against=against)

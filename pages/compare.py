@@ -8,7 +8,7 @@ from engine.analysis.choice import meets
 from engine.analysis.headline import cards, headline
 from engine.frames import machine, sort, sweep
 from engine.metrics import LATENCIES, SIDE_BY_SIDE
-from engine.plots import bar_chart, throughput_chart, tradeoff_chart
+from engine.plots import bar_chart, in_words, sweep_in_words, throughput_chart, tradeoff_chart
 from pages import ui
 from pages.ui import badges, charts, compare, lists, results
 from pages.ui.constraints import constraints
@@ -36,9 +36,10 @@ with st.container(horizontal=True):
     badges.origin_badge(row.origin, (found.finished or found.created)[:10])
     st.badge(machine(found), icon=":material/memory:", color="gray")
     st.badge(f"{LATENCIES[view.latency]} latency, batch {view.batch_size}", icon=":material/timer:", color="gray")
-st.markdown(f"### {badges.plain(headline(rows, limits))}")
+st.header(badges.plain(headline(rows, limits)))
 if not row.active and not rows["latency_ms"].notna().any():
-    st.page_link("pages/runs.py", label="See what happened, and retry", icon=":material/arrow_forward:")
+    compare.nothing_measured(row, found, rows)
+    st.stop()
 compare.not_trusted(rows)
 compare.card_row(cards(rows, limits))
 if row.active:
@@ -46,27 +47,28 @@ if row.active:
 
 st.space("small")
 theme, selected = charts.theme(), chosen("variant")
+drawn = compare.drawn(rows, selected)
 state = (row.id, row.revision, view, theme, frozenset(faded), selected)
 grid = st.grid(4, min_column_width=charts.MIN_WIDTH)
 for place, metric in zip(compare.PLACES, (view.size, *SIDE_BY_SIDE[1:]), strict=True):
     title = compare.chart_title(rows, metric)
-    draw = partial(bar_chart, rows, metric, theme=theme, faded=faded, selected=selected, title=title)
+    draw = partial(bar_chart, drawn, metric, theme=theme, faded=faded, selected=selected, title=title)
     with grid.cell():
         charts.show(
-            charts.kept((metric, title, *state), draw),
+            charts.kept((metric, title, len(drawn), *state), draw),
             key=f"chart_{place}",
-            alt=f"{title} of each variant; the table below has the figures",
+            alt=in_words(drawn, metric, title),
             selects=True,
         )
 st.caption(compare.legend(rows))
 
-st.subheader("Trade-off")
+st.header("Trade-off")
 against = compare.tradeoff_axis(rows)
 draw = partial(tradeoff_chart, rows, against, theme=theme, faded=faded, selected=selected)
 charts.show(
     charts.kept(("tradeoff", against, *state), draw),
     key="chart_tradeoff",
-    alt="Latency of each variant against accuracy or size, with the Pareto front",
+    alt=f"{in_words(rows, 'latency_ms')} {in_words(rows, against)}",
     selects=True,
 )
 
@@ -74,13 +76,13 @@ st.caption("The dotted line is the Pareto front: nothing is better at both. Diam
 
 points = sweep(found)
 if not points.empty and points["batch_size"].nunique() > 1:
-    st.subheader("Throughput over batch sizes")
+    st.header("Throughput over batch sizes")
     draw = partial(throughput_chart, points, theme=theme)
     charts.show(
-        charts.kept(("sweep", row.id, row.revision, theme), draw), key="chart_sweep", alt="Throughput by batch size"
+        charts.kept(("sweep", row.id, row.revision, theme), draw), key="chart_sweep", alt=sweep_in_words(points)
     )
 
-st.subheader("All results")
+st.header("All results")
 results.table(rows, row.id)
 if chosen("variant") in set(rows["variant"]):
     results.selected_variant(rows[rows["variant"] == chosen("variant")].iloc[0])

@@ -45,7 +45,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
     badges.status(line["status"])
     badges.origin_badge(row.origin, found.finished[:10])
     st.badge(variant.precision.upper() or "Precision unknown", icon=":material/straighten:", color="gray")
-st.markdown(f"### {badges.plain(explain.verdict(line))}")
+st.header(badges.plain(explain.verdict(line)))
 explain.figures(line)
 explain.route(variant)
 if result is not None:

@@ -31,25 +31,25 @@ MEANING = {
 
 ui.begin()
 st.title("Guide")
-st.subheader("In three clicks")
+st.header("In three clicks")
 st.markdown(
     "1. **Start**: try a sample, or upload a model.\n"
     "2. **Optimize**: keep the preset, or add variants.\n"
     "3. **Run**: charts draw what is finished while the rest is measured.\n\n"
     "**Demo** then runs one input (a sample, your image or text) through two variants side by side, live."
 )
-st.subheader("Words")
+st.header("Words")
 for word, text in WORDS.items():
     st.markdown(f"**{word}.** {text}")
-st.subheader("Statuses")
+st.header("Statuses")
 for name, text in MEANING.items():
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(STATUSES[name].word, icon=STATUSES[name].icon, color=STATUSES[name].badge)
         st.markdown(text)
-st.subheader("How it is measured")
+st.header("How it is measured")
 for name, text in METHOD:
     st.markdown(f"**{name}.** {text}")
-st.subheader("How to give a model")
+st.header("How to give a model")
 st.markdown(
     "- **TorchScript**: `torch.jit.trace(model, example).save('model.pt')`, "
     "or `torch.jit.script(model).save('model.pt')`\n"

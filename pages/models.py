@@ -25,7 +25,7 @@ row = store().model(picked)
 spec = row.spec
 
 with st.container(horizontal=True, vertical_alignment="center"):
-    st.subheader(badges.plain(row.name), width="stretch")
+    st.header(badges.plain(row.name), width="stretch")
     if st.button("Optimize this model", type="primary", icon=":material/tune:", key="to_optimize"):
         st.switch_page("pages/optimize.py", query_params={"model": row.id})
 

@@ -52,9 +52,9 @@ try:
         *own,
     )
     planned = variants.planned(key, row.spec, device, tuple(recipes))
-    st.subheader("Variants")
+    st.header("Variants")
     chosen = variants.table(planned, row.id)
-    st.subheader("Workload")
+    st.header("Workload")
     asked = workload.form(row, device, preset)
 except OptibenchError as error:
     tasks.problem(error.reason, error.hint)

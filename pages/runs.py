@@ -6,11 +6,10 @@ import streamlit as st
 
 from engine import schedule
 from engine.frames import batch_sizes, latencies, sort
-from engine.metrics import METRICS
-from engine.plots import bar_chart
+from engine.plots import bar_chart, foremost, in_words, left_out
 from pages import ui
 from pages.ui import badges, charts, lists, runs
-from pages.ui.context import document, frame, settings, store
+from pages.ui.context import document, frame, progress_at, settings, store
 
 ui.begin()
 st.title("Runs")
@@ -27,7 +26,7 @@ def live(comparison: str, active: bool) -> None:
     now = store().comparison(comparison)
     if active and not now.active:
         st.rerun()
-    lines = store().progress(comparison)
+    lines = store().progress(comparison) if now.active else progress_at(comparison, now.revision)
     runs.overview(now, lines)
     for line in lines:
         runs.variant_line(now, line)
@@ -35,18 +34,20 @@ def live(comparison: str, active: bool) -> None:
     measured = latencies(found)
     if not measured:
         return
-    st.subheader("So far" if now.active else "Results")
+    st.header("So far" if now.active else "Results")
     size = batch_sizes(found)[0]
     rows = sort(frame(now, measured[0], batch_size=size))
+    drawn = foremost(rows)
     theme = charts.theme()
     grid = st.grid(4, min_column_width=charts.MIN_WIDTH)
     for metric in runs.LIVE:
         with grid.cell():
             figure = charts.kept(
-                ("live", metric, now.id, now.revision, size, theme), partial(bar_chart, rows, metric, theme=theme)
+                ("live", metric, now.id, now.revision, size, theme), partial(bar_chart, drawn, metric, theme=theme)
             )
-            charts.show(figure, key=f"live_{metric}", alt=f"{METRICS[metric].title} of each variant")
-    st.caption(f"Batch {size}. Figures settle as rounds come in." if now.active else f"Batch {size}.")
+            charts.show(figure, key=f"live_{metric}", alt=in_words(drawn, metric))
+    settling = "Figures settle as rounds come in." if now.active else ""
+    st.caption(" ".join(filter(None, (f"Batch {size}.", settling, left_out(rows, drawn)))))
 
 
 with st.container(horizontal=True, vertical_alignment="center"):

@@ -30,7 +30,7 @@ def open_sample(model: str) -> None:
 
 
 st.title("Optibench")
-st.markdown("### See what every optimization of your model buys, and what it costs, measured on this machine.")
+st.header("See what every optimization of your model buys, and what it costs, measured on this machine.")
 st.space("small")
 
 samples = intake.sample_cards()
@@ -89,7 +89,7 @@ if "sample_task" in st.session_state:
         tasks.follow(task.id)
 
 st.space("small")
-st.subheader("Last comparisons")
+st.header("Last comparisons")
 rows = store().comparisons()
 if not rows:
     st.caption("None yet. The sample above is the quickest way to one.")

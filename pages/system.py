@@ -6,7 +6,7 @@ import streamlit as st
 from engine import __version__
 from engine.unsupported import UNSUPPORTED
 from pages import ui
-from pages.ui import badges, machine
+from pages.ui import badges, machine, plugins
 from pages.ui.context import settings
 
 ui.begin()
@@ -18,7 +18,7 @@ if st.button("Look again", icon=":material/refresh:", key="look_again"):
     machine.forget()
     st.rerun()
 
-st.subheader("Devices")
+st.header("Devices")
 for device in found["devices"]:
     with st.container(border=True, gap="xxsmall"):
         st.markdown(f"**{badges.plain(machine.device_name(device))}**")
@@ -30,40 +30,27 @@ if found.get("no_gpu_reason"):
     )
 
 for kind in ("runtimes", "steps", "formats"):
-    st.subheader(kind.capitalize())
-    rows = [
-        {
-            "Name": each.get("title") or name,
-            "State": "✓ Ready" if each["ready"] else "– Not here",
-            "Why not": each["reason"],
-            "What to do": each["hint"],
-            "Versions": ", ".join(f"{library} {version}" for library, version in each["versions"].items()),
-        }
-        for name, each in found[kind].items()
-    ]
-    st.dataframe(
-        pd.DataFrame(rows), hide_index=True, column_config={"Why not": st.column_config.TextColumn(width="large")}
-    )
+    st.header(kind.capitalize())
+    plugins.table(kind, found[kind])
 
-st.subheader("Paths that are not here")
+st.header("Paths that are not here")
 listed = [{"Path": each.title, "Why": each.reason, "Instead": each.instead} for each in UNSUPPORTED]
-wide = st.column_config.TextColumn(width="large")
-st.dataframe(pd.DataFrame(listed), hide_index=True, column_config={"Why": wide, "Instead": wide})
+st.table(pd.DataFrame(listed), hide_index=True, border="horizontal")
 
 if found.get("broken_plugins"):
-    st.subheader("Plugins that could not be loaded")
+    st.header("Plugins that could not be loaded")
     for name, error in found["broken_plugins"].items():
         st.error(f"{badges.plain(name)}: {badges.plain(error)}", icon=":material/extension_off:")
 
 left, right = st.columns(2, gap="large")
 with left:
-    st.subheader("Libraries")
+    st.header("Libraries")
     libraries = [
         {"Library": name, "Version": version or "not installed"} for name, version in found["libraries"].items()
     ]
-    st.dataframe(pd.DataFrame(libraries), hide_index=True)
+    st.dataframe(pd.DataFrame(libraries), hide_index=True, height="content")
 with right:
-    st.subheader("Settings")
+    st.header("Settings")
     known = settings()
     shown = {
         "Optibench": __version__,
@@ -72,6 +59,8 @@ with right:
         "Home folder": str(known.home),
         "Sandbox": known.sandbox,
         "Upload limit": f"{known.upload_limit_mb} MB",
-        **{name: str(value) for name, value in (found.get("tools") or {}).items()},
+        **{
+            name.replace("_", " ").capitalize(): plugins.tool(each) for name, each in (found.get("tools") or {}).items()
+        },
     }
-    st.dataframe(pd.DataFrame(shown.items(), columns=["Setting", "Value"]), hide_index=True)
+    st.table(pd.DataFrame(shown.items(), columns=["Setting", "Value"]), hide_index=True, border="horizontal")

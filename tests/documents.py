@@ -214,3 +214,30 @@ def quick_document() -> ComparisonDocument:
         origin="measured",
         dataset={},
     )
+
+
+def crowded_document(number: int = 40) -> ComparisonDocument:
+    """Many variants of one batch size: the last four failed, the three before them are suspect."""
+    document = gpu_document()
+    variants = []
+    for at in range(number):
+        one = result(1, 3.4 - at / 20, 50.0, 0.8)
+        if at >= number - 4:
+            one = Result(1, "failed", "The operator aten::foo is not supported.", "Try another exporter.")
+        elif at >= number - 7:
+            one = replace(one, status="suspect", reason="The outputs differ.")
+        named = variant(f"v{at}", f"onnxruntime(threads={at})", f"Variant {at}", "onnxruntime", "onnxruntime")
+        variants.append(replace(named, precision="fp32", baseline=at == 0, results=(one,)))
+    workload = replace(document.workload, batch_sizes=(1,))
+    return replace(document, name="Crowded", workload=workload, variants=tuple(variants))
+
+
+def failed_document() -> ComparisonDocument:
+    """A comparison of which nothing worked, for two reasons."""
+    document = gpu_document()
+    reasons = ("The operator aten::foo is not supported.", "The compiler is missing.")
+    variants = tuple(
+        replace(each, results=bad("failed", reasons[at == 0], "Try another exporter."), profile={}, steps=())
+        for at, each in enumerate(document.variants[:4])
+    )
+    return replace(document, name="Nothing worked", variants=variants)

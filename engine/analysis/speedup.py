@@ -19,14 +19,14 @@ def compared(
 
     `baseline` is a variant's id; without one it is the comparison's own. Adds `speedup`,
     `speedup_low`, `speedup_high` and `different` (True, False, or None with a single round). With
-    `batch_size` the speed-ups are worked out at that one alone, which is all that a page shows.
+    `batch_size` there are the rows of that one alone, which is all that a page shows.
     """
     own = document.baseline
     chosen = baseline or (own.id if own else "")
     document = replace(
         document, variants=tuple(replace(each, baseline=each.id == chosen) for each in document.variants)
     )
-    frame = results(document, latency)
+    frame = results(document, latency, batch_size)
     base = {each.batch_size: each for variant in document.variants if variant.baseline for each in variant.results}
     found: dict[tuple[str, int], Speedup | None] = {
         (variant.id, each.batch_size): speedup(
@@ -41,7 +41,7 @@ def compared(
     frame["speedup_low"] = [each.low if each and each.low is not None else np.nan for each in rows]
     frame["speedup_high"] = [each.high if each and each.high is not None else np.nan for each in rows]
     frame["different"] = pd.Series([each.different if each else None for each in rows], index=frame.index, dtype=object)
-    return frame
+    return frame.copy()  # all numbers in one block, from which rows are taken several times faster
 
 
 def speedup(result: Result, base: Result | None, latency: str, *, own: bool = False) -> Speedup | None:

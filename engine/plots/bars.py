@@ -20,7 +20,7 @@ from engine.plots.axes import axis_title, spans_widely, x_axis, zoom
 from engine.plots.colours import TEXT, Theme, colour
 from engine.plots.hover import describe
 from engine.plots.labels import axis_note, row_labels
-from engine.plots.theme import template
+from engine.plots.theme import figure, template
 
 ROW_HEIGHT = 44
 FADED = 0.22
@@ -46,17 +46,18 @@ def bar_chart(
     log = not zoomed and spans_widely(values)
     points = log or zoomed
     window = zoom(rows, facts) if zoomed else None
+    records = rows.to_dict("records")
     annotations = [
         note
-        for position, (_, row) in enumerate(rows.iterrows())
+        for position, row in enumerate(records)
         for note in row_labels(
             row, facts, position, theme, pale=row["variant"] in faded, bold=row["variant"] == selected
         )
     ]
-    drawn = rows.assign(value=values, position=range(len(rows)))[values.notna()]
+    hover = [f"{describe(row)}<extra></extra>" for row in records]
+    drawn = rows.assign(value=values, position=range(len(rows)), hover=hover)[values.notna()]
     traces = [(dots if points else bars)(drawn, facts, theme, faded, window)] if len(drawn) else []
-    # One call for everything: adding annotations one by one takes quadratic time in Plotly.
-    return go.Figure(
+    return figure(
         traces,
         {
             "template": template(theme),
@@ -109,10 +110,7 @@ def marks(drawn: pd.DataFrame, theme: Theme, faded: Collection[str]) -> dict[str
 
 def told(drawn: pd.DataFrame) -> dict[str, Any]:
     """What hovering says, and the variant's id for a click."""
-    return {
-        "customdata": drawn["variant"].tolist(),
-        "hovertemplate": [describe(row) + "<extra></extra>" for _, row in drawn.iterrows()],
-    }
+    return {"customdata": drawn["variant"].tolist(), "hovertemplate": drawn["hover"].tolist()}
 
 
 def bars(

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
 from engine.analysis import numbers
 
+Row = Mapping[Any, Any]
+"""One row of a frame, as `to_dict("records")` gives it: reading it is many times faster than a Series."""
 
-def describe(row: pd.Series) -> str:
+
+def describe(row: Row) -> str:
     """A few lines about one result, as Plotly's HTML subset."""
     lines = [f"<b>{html.escape(str(row['label']))}</b>", html.escape(str(row["route"]))]
     if pd.notna(row["latency_ms"]):
@@ -29,7 +34,7 @@ def describe(row: pd.Series) -> str:
     return "<br>".join(lines)
 
 
-def interval(row: pd.Series) -> str:
+def interval(row: Row) -> str:
     """The 95 % interval in ms, or that there is none."""
     if pd.isna(row["latency_low"]) or pd.isna(row["latency_high"]):
         return " (one round, no interval)"
@@ -37,12 +42,12 @@ def interval(row: pd.Series) -> str:
     return f" (95% interval {low}–{high})"
 
 
-def calls(row: pd.Series) -> str:
+def calls(row: Row) -> str:
     """How many calls the median was made from."""
     return f"{int(row['latency_count']):,} calls" if pd.notna(row["latency_count"]) else "unknown number of calls"
 
 
-def parity(row: pd.Series) -> str:
+def parity(row: Row) -> str:
     """The verdict on the outputs in one line."""
     if not row["parity"]:
         return "Outputs not compared"

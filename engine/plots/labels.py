@@ -10,30 +10,33 @@ import pandas as pd
 from engine.analysis import numbers
 from engine.metrics import Metric
 from engine.plots.colours import BAD_TEXT, MUTED, STATUSES, TEXT, WARNING_TEXT, Theme
+from engine.plots.hover import Row
 
 NAME_LENGTH = 36
 TIMED = ("latency_ms", "throughput_per_s")
 
 
-def row_labels(
-    row: pd.Series, facts: Metric, position: int, theme: Theme, *, pale: bool, bold: bool
-) -> list[dict[str, Any]]:
-    """The variant's name above its bar; at the bar's height its figure, or its status in words."""
+def row_labels(row: Row, facts: Metric, position: int, theme: Theme, *, pale: bool, bold: bool) -> list[dict[str, Any]]:
+    """The variant's name above its bar; at the bar's height its figure, or its status in words.
+
+    What is pale stays readable: its text is grey, not transparent.
+    """
     suspect = row["status"] == "suspect"
     name = row["label"] if len(row["label"]) <= NAME_LENGTH else row["label"][: NAME_LENGTH - 1] + "…"
     name = escape(name)
     name = f"Suspect: {name}" if suspect else f"<b>{name}</b>" if bold or row["baseline"] else name
     text, shade = figure_text(row, facts, theme)
+    quiet = MUTED[theme] if pale else ""
     empty = pd.isna(row[facts.name])
     shaky = bool(row["unstable"]) and facts.name in TIMED and not empty
     return [
-        note(name, shade if suspect else TEXT[theme], position - 0.32, pale=pale, right=False),
-        note(text, shade, position + 0.1, pale=pale, right=not empty),
-        *([note("unstable", WARNING_TEXT[theme], position + 0.42, pale=pale, right=True)] if shaky else []),
+        note(name, quiet or (shade if suspect else TEXT[theme]), position - 0.32, right=False),
+        note(text, quiet or shade, position + 0.1, right=not empty),
+        *([note("unstable", quiet or WARNING_TEXT[theme], position + 0.42, right=True)] if shaky else []),
     ]
 
 
-def note(text: str, colour: str, y: float, *, pale: bool, right: bool) -> dict[str, Any]:
+def note(text: str, colour: str, y: float, *, right: bool) -> dict[str, Any]:
     """One piece of text at the left or right end of a row."""
     return {
         "x": 1 if right else 0,
@@ -44,7 +47,6 @@ def note(text: str, colour: str, y: float, *, pale: bool, right: bool) -> dict[s
         "text": text,
         "showarrow": False,
         "font": {"size": 12.5, "color": colour},
-        "opacity": 0.4 if pale else 1.0,
     }
 
 
@@ -65,7 +67,7 @@ def axis_note(text: str, theme: Theme) -> dict[str, Any]:
     }
 
 
-def figure_text(row: pd.Series, facts: Metric, theme: Theme) -> tuple[str, str]:
+def figure_text(row: Row, facts: Metric, theme: Theme) -> tuple[str, str]:
     """What stands at the right of a row, and its colour: the figure, or the status with its mark."""
     style = STATUSES[row["status"]]
     value = row[facts.name]

@@ -15,8 +15,8 @@ from engine.metrics import METRICS, axis_of
 from engine.plots.axes import log_ticks, spans_widely, zoom
 from engine.plots.bars import FADED
 from engine.plots.colours import MUTED, TEXT, Theme, colour, family_title
-from engine.plots.hover import describe
-from engine.plots.theme import template
+from engine.plots.hover import Row, describe
+from engine.plots.theme import figure, template
 
 SYMBOLS = {"fp32": "circle", "tf32": "circle", "fp16": "diamond", "bf16": "diamond", "int8": "square", "fp8": "square"}
 WIDTH, HEIGHT = 640.0, 440.0
@@ -53,11 +53,11 @@ def tradeoff_chart(
         hoverinfo="skip",
     )
     positions = label_positions(shown, set(best["variant"]), log_x=log_x, log_y=log_y)
-    traces = [
-        family_trace(str(legend), group, positions, theme, faded, selected)
-        for legend, group in shown.groupby(legend_group(shown), sort=False)
-    ]
-    return go.Figure(
+    groups: dict[str, list[Row]] = {}
+    for legend, row in zip(legend_group(shown), shown.to_dict("records"), strict=True):
+        groups.setdefault(str(legend), []).append(row)
+    traces = [family_trace(legend, group, positions, theme, faded, selected) for legend, group in groups.items()]
+    return figure(
         [line, *traces],
         {
             "template": template(theme),
@@ -81,44 +81,44 @@ def legend_group(rows: pd.DataFrame) -> pd.Series:
 
 def family_trace(
     legend: str,
-    group: pd.DataFrame,
+    group: Sequence[Row],
     positions: dict[str, str],
     theme: Theme,
     faded: Collection[str],
     selected: str,
 ) -> go.Scatter:
     """The points of one legend entry, named directly where there is room."""
-    first = group.iloc[0]
+    first = group[0]
     suspect = first["status"] == "suspect"
     return go.Scatter(
-        x=group["x"],
-        y=group["y"],
+        x=[row["x"] for row in group],
+        y=[row["y"] for row in group],
         mode="markers+text",
         name=legend,
-        text=[name_of(row) if row["variant"] in positions else "" for _, row in group.iterrows()],
-        textposition=[positions.get(each, "top center") for each in group["variant"]],
+        text=[name_of(row) if row["variant"] in positions else "" for row in group],
+        textposition=[positions.get(row["variant"], "top center") for row in group],
         textfont={"size": 12, "color": TEXT[theme]},
         marker={
             "color": colour(first["family"], first["status"], bool(first["baseline"]), theme),
-            "size": [18 if each == selected else 13 for each in group["variant"]],
-            "symbol": [symbol(row) for _, row in group.iterrows()],
-            "opacity": [FADED if each in faded else 1.0 for each in group["variant"]],
+            "size": [18 if row["variant"] == selected else 13 for row in group],
+            "symbol": [symbol(row) for row in group],
+            "opacity": [FADED if row["variant"] in faded else 1.0 for row in group],
             "line": {"width": 2 if suspect else 0},
         },
-        customdata=list(group["variant"]),
-        hovertemplate=[describe(row) + "<extra></extra>" for _, row in group.iterrows()],
+        customdata=[row["variant"] for row in group],
+        hovertemplate=[describe(row) + "<extra></extra>" for row in group],
         cliponaxis=False,
     )
 
 
-def symbol(row: pd.Series) -> str:
+def symbol(row: Row) -> str:
     """The marker of one point."""
     if row["outside"]:
         return "triangle-down"
     return "triangle-up-open" if row["status"] == "suspect" else SYMBOLS.get(row["precision"], "circle")
 
 
-def name_of(row: pd.Series) -> str:
+def name_of(row: Row) -> str:
     """The name at one point; off the axis it says where the point really is."""
     label = escape(str(row["label"]))
     return f"{label} ({numbers.percent(row['accuracy'])})" if row["outside"] else label
@@ -149,10 +149,11 @@ def label_positions(rows: pd.DataFrame, important: set[str], *, log_x: bool, log
     """
     place_x, place_y = scaled(rows["x"], log_x) * WIDTH, scaled(rows["y"], log_y) * PLOT_HEIGHT
     taken = [(x - 8, y - 8, x + 8, y + 8) for x, y in zip(place_x, place_y, strict=True)]
-    order = sorted(range(len(rows)), key=lambda each: rows.iloc[each]["variant"] not in important)
+    records = rows.to_dict("records")
+    order = sorted(range(len(rows)), key=lambda each: records[each]["variant"] not in important)
     positions: dict[str, str] = {}
     for each in order:
-        row, x, y = rows.iloc[each], float(place_x.iloc[each]), float(place_y.iloc[each])
+        row, x, y = records[each], float(place_x.iloc[each]), float(place_y.iloc[each])
         width = 6.6 * len(name_of(row))
         boxes = {
             "middle right": (x + 10, y - 8, x + 10 + width, y + 8),

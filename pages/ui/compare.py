@@ -15,7 +15,9 @@ from engine.analysis.suspects import suspects
 from engine.document import ComparisonDocument
 from engine.frames import batch_sizes, latencies
 from engine.metrics import LATENCIES, LATENCY_HELP, METRICS, SIZES
+from engine.plots import foremost, left_out
 from engine.plots.colours import family_title
+from engine.store import ComparisonRow
 from pages.ui import badges, charts
 from pages.ui.context import store
 
@@ -113,6 +115,30 @@ def card_row(cards: list[Card]) -> None:
             st.markdown(f"**{badges.plain(card.label)}**{compared}")
             if card.note:
                 st.caption(badges.plain(card.note))
+
+
+def drawn(rows: pd.DataFrame, selected: str) -> pd.DataFrame:
+    """The rows of the charts; where there are too many, the reader can ask for all of them."""
+    short = foremost(rows, selected)
+    if len(short) == len(rows):
+        return rows
+    with st.container(horizontal=True, vertical_alignment="center"):
+        everything = st.toggle(f"Draw all {len(rows)}", key="all", bind="query-params")
+        if not everything:
+            st.caption(left_out(rows, short), width="stretch")
+    return rows if everything else short
+
+
+def nothing_measured(row: ComparisonRow, document: ComparisonDocument, rows: pd.DataFrame) -> None:
+    """Why there is nothing to draw, each reason once, and what can be done."""
+    for (status, reason, hint), group in rows.groupby(["status", "reason", "hint"], sort=False):
+        with st.container(border=True, gap="xxsmall"):
+            badges.status(str(status))
+            st.markdown(f"**{badges.plain(', '.join(group['label']))}**")
+            st.markdown(badges.plain(f"{reason} {hint}".strip() or "No reason was recorded."))
+    label = "See what happened, and retry" if row.origin == "measured" else "See its runs"
+    st.page_link("pages/runs.py", label=label, icon=":material/arrow_forward:")
+    exports(document)
 
 
 def chart_title(rows: pd.DataFrame, metric: str) -> str:

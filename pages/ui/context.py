@@ -16,7 +16,7 @@ from engine.document import ComparisonDocument
 from engine.errors import OptibenchError
 from engine.frames import at_batch
 from engine.settings import Settings
-from engine.store import ComparisonRow, ModelRow, Store, open_store
+from engine.store import ComparisonRow, ModelRow, Store, VariantProgress, open_store
 
 Subject = Literal["model", "comparison", "variant"]
 SUBJECTS: tuple[Subject, ...] = ("model", "comparison", "variant")
@@ -97,6 +97,12 @@ def frame_at(id: str, revision: int, latency: str, baseline: str, batch_size: in
 def frame(row: ComparisonRow, latency: str, baseline: str = "", batch_size: int | None = None) -> pd.DataFrame:
     """A comparison's frame as it is now, at one batch size or all."""
     return frame_at(row.id, row.revision, latency, baseline, batch_size)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def progress_at(id: str, revision: int) -> list[VariantProgress]:
+    """How far each variant of a comparison came that is no longer running."""
+    return store().progress(id)
 
 
 def probe_file() -> Path:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from engine.analysis import numbers
 from engine.document import Result, VariantDocument
-from engine.plots import calls_chart
+from engine.plots import calls_chart, calls_in_words
 from engine.plots.colours import STATUSES
 from pages.ui import badges, charts, training
 
@@ -31,7 +31,7 @@ def verdict(line: pd.Series) -> str:
 
 
 def figures(line: pd.Series) -> None:
-    """The main figures in a row."""
+    """The main figures in a row; those that there are none of are left out."""
     shown = [
         ("Latency, median", numbers.duration(line["latency_ms"])),
         ("Throughput, samples", numbers.short_rate(line["throughput_per_s"])),
@@ -40,6 +40,9 @@ def figures(line: pd.Series) -> None:
         ("First call", numbers.seconds(none(line["first_call_s"]))),
         ("Load", numbers.seconds(none(line["load_s"]))),
     ]
+    shown = [(label, value) for label, value in shown if value != numbers.DASH]
+    if not shown:
+        return
     grid = st.grid(len(shown), min_column_width=150)
     for label, value in shown:
         grid.metric(label, value)
@@ -52,7 +55,7 @@ def none(value: float) -> float | None:
 
 def route(variant: VariantDocument) -> None:
     """Every step really taken, and what each took."""
-    st.subheader("Route")
+    st.header("Route")
     st.markdown(badges.plain(variant.route_text or "There is no route to this runtime."))
     rows = [
         {
@@ -77,7 +80,7 @@ def advice(result: Result) -> None:
     """What stands out and what to try next."""
     if not result.diagnosis and not result.unstable:
         return
-    st.subheader("What stands out")
+    st.header("What stands out")
     for each in result.diagnosis:
         with st.container(border=True, gap="xxsmall"):
             st.markdown(f"**{badges.plain(each.get('finding', ''))}**")
@@ -91,7 +94,7 @@ def learned(result: Result) -> None:
     """How training went, where a step trained."""
     for number, points in enumerate(result.details.get("training") or ()):
         if isinstance(points, list) and points:
-            st.subheader("Training" if number == 0 else f"Training, part {number + 1}")
+            st.header("Training" if number == 0 else f"Training, part {number + 1}")
             training.draw(points, key=f"training_{number}")
 
 
@@ -101,7 +104,7 @@ def hybrid(result: Result) -> None:
     partitions = result.details.get("partitions")
     if not nodes and not fallbacks and not partitions:
         return
-    st.subheader("What ran where")
+    st.header("What ran where")
     if isinstance(nodes, dict):
         st.markdown(", ".join(f"{count} nodes on {badges.plain(str(name))}" for name, count in nodes.items()) + ".")
     if partitions:
@@ -119,7 +122,7 @@ def precision(result: Result) -> None:
     parity = result.parity
     if parity is None:
         return
-    st.subheader("Outputs against the original")
+    st.header("Outputs against the original")
     if parity.evidence == "random":
         st.caption("Weak evidence: compared on seeded random inputs. A data set gives strong evidence.")
     if parity.reason:
@@ -149,7 +152,7 @@ def stability(result: Result, kind: str) -> None:
     if not rounds:
         return
     with st.expander("Every timed call, in order"):
-        charts.show(calls_chart(rounds, theme=charts.theme()), key="chart_calls", alt="Latency of every timed call")
+        charts.show(calls_chart(rounds, theme=charts.theme()), key="chart_calls", alt=calls_in_words(rounds))
 
 
 def build(variant: VariantDocument, result: Result | None) -> None:
@@ -163,7 +166,7 @@ def build(variant: VariantDocument, result: Result | None) -> None:
 
 def reproduce(variant: VariantDocument) -> None:
     """The recipe and the command."""
-    st.subheader("Repeat it")
+    st.header("Repeat it")
     st.code(variant.recipe, language=None)
     if variant.reproduce:
         st.code(variant.reproduce, language="bash", wrap_lines=True)

@@ -10,15 +10,17 @@ from engine.analysis import numbers
 from engine.analysis.roofline import roof_of
 from engine.document import Result, VariantDocument
 from engine.frames import layers
-from engine.plots import layer_chart
+from engine.plots import layer_chart, layers_in_words
 from engine.store import ComparisonRow
 from pages.ui import badges, charts
 from pages.ui.context import settings, store
 
 
 def time(row: ComparisonRow, variant: VariantDocument, line: pd.Series) -> None:
-    """Where the time goes, from the profile; without one, a button that asks for it."""
-    st.subheader("Where the time goes")
+    """Where the time goes, from the profile; without one, a button that asks for it. Nothing for what never ran."""
+    if pd.isna(line["latency_ms"]):
+        return
+    st.header("Where the time goes")
     if pd.notna(line["enqueue_ms"]) and line["latency_ms"] > 0:
         share = line["enqueue_ms"] / line["latency_ms"]
         st.markdown(
@@ -36,7 +38,9 @@ def time(row: ComparisonRow, variant: VariantDocument, line: pd.Series) -> None:
     ]
     st.caption(" · ".join(filter(None, facts)))
     charts.show(
-        layer_chart(found, family=variant.family, theme=charts.theme()), key="chart_layers", alt="Time per layer"
+        layer_chart(found, family=variant.family, theme=charts.theme()),
+        key="chart_layers",
+        alt=layers_in_words(found),
     )
     providers = {name: facts.get("nodes") for name, facts in (profile.get("providers") or {}).items()}
     if len(providers) > 1:
@@ -52,9 +56,6 @@ def no_profile(row: ComparisonRow, variant: VariantDocument, line: pd.Series) ->
     """Say that there is no profile, and offer to make one where that is possible."""
     if row.origin != "measured":
         st.caption("This variant was not profiled when it was recorded.")
-        return
-    if line["status"] not in ("ok", "suspect"):
-        st.caption("Only a variant that runs can be profiled.")
         return
     asked = any(each.profile for each in store().variants(row.id) if each.id == variant.id)
     if asked and row.active:
@@ -85,7 +86,7 @@ def fused(variant: VariantDocument) -> None:
     groups = [each for each in variant.profile.get("layers") or () if len(each.get("origin") or ()) > 1]
     if not groups and not (before and after):
         return
-    st.subheader("What was fused")
+    st.header("What was fused")
     if before and after:
         st.markdown(f"**{before} layers became {after}.**")
     table = [
@@ -101,7 +102,7 @@ def limit(variant: VariantDocument, result: Result) -> None:
     roof = roof_of(result, variant)
     if roof is None:
         return
-    st.subheader("Against this device's limit")
+    st.header("Against this device's limit")
     st.markdown(
         f"**{numbers.percent(roof.fraction, 2)} of the limit.** This device needs at least "
         f"{numbers.duration(roof.limit_ms)} for this model, bound by "

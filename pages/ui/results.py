@@ -39,6 +39,7 @@ def table(rows: pd.DataFrame, comparison: str) -> None:
     event = st.dataframe(
         shown,
         hide_index=True,
+        placeholder=numbers.DASH,
         key=f"table_{comparison}",
         on_select="rerun",
         selection_mode="single-row",

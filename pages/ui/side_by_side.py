@@ -40,7 +40,7 @@ def draw(pair: Pair, exchange: Exchange) -> None:
         return
     said = [prediction(each.outputs, spec) for each in good]
     if len(good) == len(answers):
-        st.markdown(f"### {badges.plain(verdict(pair, good, said))}")
+        st.header(badges.plain(verdict(pair, good, said)))
         st.caption(badges.plain(difference_text(differences(good[0].outputs, good[1].outputs, spec))))
     pictures = [each.picture for each in good if each.picture is not None]
     if pictures:

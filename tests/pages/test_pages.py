@@ -15,7 +15,7 @@ from tests.pages.conftest import Dashboard, Open
 
 def words(at: AppTest) -> str:
     """Everything a page says in Markdown, captions, headers and messages."""
-    parts = [*at.title, *at.subheader, *at.markdown, *at.caption, *at.info, *at.warning, *at.error]
+    parts = [*at.title, *at.header, *at.markdown, *at.caption, *at.info, *at.warning, *at.error]
     return "\n".join(str(each.value) for each in parts)
 
 
@@ -153,7 +153,7 @@ def test_bad_batch_sizes_get_one_sentence(open_page: Open, dashboard: Dashboard)
 
 def test_the_system_page_says_how_to_get_what_is_missing(open_page: Open) -> None:
     at = open_page("system")
-    assert "pip install tensorrt" in at.dataframe[0].value.to_string()
+    assert "pip install tensorrt" in at.table[0].value.to_string()
     assert "ImportError" in at.error[0].value
 
 

@@ -14,9 +14,19 @@ import pytest
 from engine.analysis.speedup import compared
 from engine.frames import at_batch, layers, sort, sweep
 from engine.metrics import SIDE_BY_SIDE
-from engine.plots import bar_chart, layer_chart, throughput_chart, tradeoff_chart
-from engine.plots.colours import BACKGROUND, Theme, categorical
-from tests.documents import gpu_document, quick_document
+from engine.plots import bar_chart, foremost, layer_chart, left_out, throughput_chart, tradeoff_chart
+from engine.plots.colours import (
+    BACKGROUND,
+    BAD_TEXT,
+    GOOD_TEXT,
+    MUTED,
+    SURFACE,
+    TEXT,
+    WARNING_TEXT,
+    Theme,
+    categorical,
+)
+from tests.documents import crowded_document, gpu_document, quick_document
 
 CONFIG = Path(__file__).resolve().parents[2] / ".streamlit" / "config.toml"
 THEMES: tuple[Theme, Theme] = ("light", "dark")
@@ -67,6 +77,12 @@ def test_colours_can_be_told_apart(theme: Theme, vision: str) -> None:
 @pytest.mark.parametrize("theme", THEMES)
 def test_colours_stand_out_from_the_background(theme: Theme) -> None:
     assert min(contrast(each, BACKGROUND[theme]) for each in categorical(theme)) >= 3
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_text_is_readable_on_the_page_and_on_cards(theme: Theme) -> None:
+    shades = [each[theme] for each in (TEXT, MUTED, GOOD_TEXT, WARNING_TEXT, BAD_TEXT)]
+    assert min(contrast(shade, each[theme]) for shade in shades for each in (BACKGROUND, SURFACE)) >= 4.5
 
 
 def test_four_charts_share_order_and_colours(rows: pd.DataFrame) -> None:
@@ -150,3 +166,18 @@ def test_unstable_is_written_at_the_bar(rows: pd.DataFrame) -> None:
     said = [each.text for each in bar_chart(rows, "latency_ms").layout.annotations]
     assert said.count("unstable") == 1
     assert "unstable" not in [each.text for each in bar_chart(rows, "file_bytes").layout.annotations]
+
+
+def test_figures_hold_only_what_plotly_knows(rows: pd.DataFrame) -> None:
+    for made in (bar_chart(rows, "latency_ms"), bar_chart(rows, "accuracy"), tradeoff_chart(rows, "accuracy")):
+        assert go.Figure(made.to_dict()).layout.height == made.layout.height
+
+
+def test_few_variants_are_all_drawn_and_many_keep_suspects_and_the_selected_one(rows: pd.DataFrame) -> None:
+    assert foremost(rows) is rows
+    many = sort(at_batch(compared(crowded_document(), "resident"), 1))
+    short = foremost(many, "v1")
+    assert len(short) == 12
+    assert {"v0", "v1", "v32", "v33", "v34", "v35"} <= set(short["variant"])
+    assert not (short["status"] == "failed").any()
+    assert left_out(many, many) == ""
