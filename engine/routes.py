@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from engine.errors import Unsupported
+from engine.errors import MissingDependency, Unsupported
 from engine.formats import all_formats
 from engine.runtimes import all_runtimes
 from engine.runtimes.base import Runtime
@@ -26,6 +26,15 @@ class Route:
 
     steps: tuple[Use, ...]
     formats: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A step that could not be taken, the format it would have given, and why."""
+
+    step: type[Step]
+    target: str
+    why: Unsupported
 
 
 def plan(spec: ModelSpec, recipe: Recipe, device: str, *, label: str = "", baseline: bool = False) -> Variant:
@@ -46,7 +55,7 @@ def find(spec: ModelSpec, recipe: Recipe, device: str) -> Route:
     reason = runtime.check(spec, device)
     if reason:
         raise Unsupported(f"{reason}.")
-    refusals: list[str] = []
+    refusals: list[Refusal] = []
     order = itertools.count()
     start = (spec.format, 0)
     queue: list[tuple[float, int, tuple[str, int], tuple[Use, ...], tuple[str, ...]]] = [
@@ -71,7 +80,7 @@ def find(spec: ModelSpec, recipe: Recipe, device: str) -> Route:
 
 
 def edges(
-    spec: ModelSpec, recipe: Recipe, device: str, node: tuple[str, int], refusals: list[str]
+    spec: ModelSpec, recipe: Recipe, device: str, node: tuple[str, int], refusals: list[Refusal]
 ) -> Iterator[tuple[float, Use | None, tuple[str, int]]]:
     """Everything that can be done from one node: the recipe's next item, or a conversion."""
     format, position = node
@@ -83,7 +92,7 @@ def edges(
             if format in each.formats:
                 refusal = why_not(each, wanted, spec, device, named=True)
                 if refusal:
-                    refusals.append(refusal)
+                    refusals.append(Refusal(each, each.formats[format], refusal))
                 else:
                     yield each.cost, wanted, (each.formats[format], position + 1)
     for each in all_steps():
@@ -93,40 +102,50 @@ def edges(
         use = Use(each.name)
         refusal = why_not(each, use, spec, device, named=False)
         if refusal:
-            refusals.append(refusal)
+            refusals.append(Refusal(each, target, refusal))
         else:
             yield each.cost, use, (target, position)
 
 
-def why_not(step: type[Step], use: Use, spec: ModelSpec, device: str, *, named: bool) -> str:
-    """The reason why a step can't be taken, or nothing."""
+def why_not(step: type[Step], use: Use, spec: ModelSpec, device: str, *, named: bool) -> Unsupported | None:
+    """The reason why a step can't be taken, or None."""
     missing = step.missing()
     if missing:
-        return str(missing)
+        return missing
+    title = step.title or step.name
     if device.split(":")[0] not in step.devices:
-        return f"{step.title or step.name} needs {'an NVIDIA GPU' if step.devices == ('cuda',) else 'a CPU'}."
+        return Unsupported(f"{title} needs {'an NVIDIA GPU' if step.devices == ('cuda',) else 'a CPU'}.")
     reason = step.from_options(use.options).check(spec, device)
     if not reason and not named:
         reason = step.accepts(spec)
-    return f"{step.title or step.name}: {reason}" if reason else ""
+    return Unsupported(f"{title}: {reason}.") if reason else None
 
 
-def no_route(recipe: Recipe, runtime: Runtime, furthest: tuple[str, int], refusals: list[str]) -> Unsupported:
+def no_route(recipe: Recipe, runtime: Runtime, furthest: tuple[str, int], refusals: list[Refusal]) -> Unsupported:
     """Say which link is missing, in the words of the step that refused it where there is one."""
     format, position = furthest
     if position < len(recipe.steps):
         wanted = recipe.steps[position].name
-        titles = tuple(f"{step.title or step.name}: " for step in steps_named(wanted))
-        said = next((each for each in refusals if each.startswith(titles)), "")
+        said = next((each.why for each in refusals if each.step.name == wanted), None)
         if said:
-            return Unsupported(f"{said}.", f"Leave {wanted} out of the recipe.")
+            return Unsupported(said.reason, said.hint or f"Leave {wanted} out of the recipe.")
         takes = sorted({each for step in steps_named(wanted) for each in step.formats})
         link = f"{wanted} takes {' or '.join(takes) or 'no format here'}, and nothing leads there from {format}"
+        goals: tuple[str, ...] = tuple(takes)
     else:
-        opens = " or ".join(runtime.formats)
-        link = f"{runtime.title or runtime.name} opens {opens}, and nothing leads there from {format}"
-    unique = list(dict.fromkeys(refusals))
-    return Unsupported(f"{link}.", " ".join(unique[:3]))
+        goals = runtime.formats
+        link = f"{runtime.title or runtime.name} opens {' or '.join(goals)}, and nothing leads there from {format}"
+    return link_missing(link, goals, [each for each in refusals if each.step.kind == "conversion"])
+
+
+def link_missing(link: str, goals: tuple[str, ...], refusals: list[Refusal]) -> Unsupported:
+    """The missing link with what would have to be installed for it, else what refused to lead there."""
+    near = [each.why for each in refusals if each.target in goals]
+    missing = next((each for each in near if isinstance(each, MissingDependency)), None)
+    if missing:
+        return Unsupported(f"{link}: {missing.reason}", missing.hint)
+    said = near or [each.why for each in refusals if not isinstance(each.why, MissingDependency)]
+    return Unsupported(f"{link}.", " ".join(list(dict.fromkeys(str(each) for each in said))[:3]))
 
 
 def describe(variant: Variant) -> str:

@@ -64,6 +64,22 @@ def test_an_exporter_that_does_not_fit_says_so() -> None:
     assert "opset 18 and later" in f"{variant.unsupported} {variant.hint}"
 
 
+def test_what_is_missing_on_the_way_comes_with_the_line_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.runtimes.toolchain.cpp_compiler", lambda: None)
+    variant = routes.plan(DIGITS, recipes.parse("aoti"), "cpu")
+    assert variant.unsupported.endswith("needs a C++ compiler, and none is installed.")
+    assert variant.hint.startswith("Run: sudo apt-get install g++")
+    variant = routes.plan(DIGITS, recipes.parse("aot-compile(max_autotune=true) > aoti"), "cpu")
+    assert variant.hint.startswith("Run: sudo apt-get install g++")
+
+
+def test_only_conversions_are_named_where_no_route_leads() -> None:
+    variant = routes.plan(replace(SEQUENCE, state="hidden"), recipes.parse("aoti"), "cpu")
+    assert "nothing leads there" in variant.unsupported
+    assert "hidden state" in variant.hint
+    assert "numbers" not in variant.hint
+
+
 def test_a_step_that_refuses_says_so_itself() -> None:
     branching = replace(DIGITS, format="onnx", control_flow=1)
     variant = routes.plan(branching, recipes.parse("onnx-to-module > eager"), "cpu")
