@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -30,7 +31,7 @@ PLUMBING: tuple[str, ...] = (
     "prim::TupleConstruct",
 )
 PLUMBING += ("prim::TupleUnpack", "prim::ListUnpack", "prim::NumToTensor", "prim::CallMethod", "prim::CallFunction")
-MANY_LAYERS, MANY_SEARCHES, FEW_SEARCHES = 3000, 8, 2
+MANY_LAYERS, MANY_SEARCHES, FEW_SEARCHES, TOTAL_S = 3000, 8, 2, 40.0
 
 
 def inspect_script(artifact: Artifact, progress: Any) -> ModelSpec:
@@ -81,12 +82,15 @@ def find_inputs(module: Any, graph: Any, path: Path, given: Any) -> Observation:
     """The first of the likely inputs that the script takes, or the likeliest with what went wrong.
 
     All are tried at their usual sizes before sizes are searched, and at batch 2 before batch 1; one
-    whose outputs follow the batch is preferred.
+    whose outputs follow the batch is preferred. After TOTAL_S seconds no further one is tried.
     """
+    until = time.monotonic() + TOTAL_S
     likely = list(script_candidates(module, graph, given))
     runs = [patient_run(module, path, inputs) for inputs in likely]
     mixed: Observation | None = None
     for inputs, run in zip(likely, runs, strict=True):
+        if time.monotonic() > until:
+            break
         if not ask(run, Observation(inputs, default_sizes(inputs)), 2).error:
             seen = observe(run, inputs, default_sizes(inputs))
             if keeps_batch(seen):
@@ -95,6 +99,8 @@ def find_inputs(module: Any, graph: Any, path: Path, given: Any) -> Observation:
     first: Observation | None = None
     for batch in (2,) if mixed else (2, 1):
         for inputs, run in zip(likely[: FEW_SEARCHES if mixed else MANY_SEARCHES], runs, strict=False):
+            if first and time.monotonic() > until:
+                break
             seen = observe(run, inputs, default_sizes(inputs), batches=(batch,))
             if not seen.error and (keeps_batch(seen) or not mixed):
                 return seen

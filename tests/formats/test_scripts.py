@@ -217,6 +217,27 @@ def test_a_list_of_tensors_is_unsupported(tmp_path: Path, opened: Opener) -> Non
     assert "Wrap" in caught.value.hint
 
 
+class Slow(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(3, 4, 1)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.layer(x), self.layer(x)[:, :, ::7, 0]
+
+
+def test_a_slow_model_is_looked_at_in_small_and_described_in_full(
+    tmp_path: Path, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = script(tmp_path / "m.pt", Slow())
+    quick = opened(path)
+    monkeypatch.setattr("engine.inspection.observe.SLOW_S", 0.0)
+    slow = opened(path)
+    assert (slow.sizes, slow.inputs) == (quick.sizes, quick.inputs)
+    assert [each.shape for each in slow.outputs] == [each.shape for each in quick.outputs]
+    assert slow.outputs[0].shape == ("batch", 4, "height", "width")
+
+
 class WithState(nn.Module):
     def __init__(self) -> None:
         super().__init__()
