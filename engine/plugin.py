@@ -168,6 +168,11 @@ class Plugin:
         return None
 
     @classmethod
+    def refuses_device(cls, device: str) -> str | None:
+        """Why this plugin can't use one device of a kind that it works on, naming that device, or None."""
+        return None
+
+    @classmethod
     def library_versions(cls) -> dict[str, str]:
         """The installed versions of what the plugin requires; part of an artifact's cache key."""
         versions = {}

@@ -130,8 +130,9 @@ def no_route(recipe: Recipe, runtime: Runtime, furthest: tuple[str, int], refusa
         if said:
             return Unsupported(said.reason, said.hint or f"Leave {wanted} out of the recipe.")
         takes = sorted({each for step in steps_named(wanted) for each in step.formats})
-        link = f"{wanted} takes {' or '.join(takes) or 'no format here'}, and nothing leads there from {format}"
-        goals: tuple[str, ...] = tuple(takes)
+        goals: tuple[str, ...] = (wanted[1:],) if wanted.startswith("@") else tuple(takes)
+        takes_them = "A recipe passes through" if wanted.startswith("@") else f"{wanted} takes"
+        link = f"{takes_them} {' or '.join(goals)}, and nothing leads there from {format}"
     else:
         goals = runtime.formats
         link = f"{runtime.title or runtime.name} opens {' or '.join(goals)}, and nothing leads there from {format}"

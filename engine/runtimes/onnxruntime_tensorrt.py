@@ -45,10 +45,14 @@ class OnnxRuntimeTensorRT(Runtime):
     def times_kernels(self) -> bool:
         return True
 
+    @classmethod
+    def refuses_device(cls, device: str) -> str | None:
+        return gpu_refusal(device)
+
     def check(self, spec: ModelSpec, device: str) -> str | None:
         if self.cuda_graph and spec.control_flow:
             return "A CUDA graph records one path, and this model branches on its data"
-        return super().check(spec, device) or gpu_refusal(device)
+        return super().check(spec, device) or self.refuses_device(device)
 
     def precision(self, artifact_precision: str, device: str) -> str:
         return "tf32" if self.tf32 and artifact_precision == "fp32" else artifact_precision

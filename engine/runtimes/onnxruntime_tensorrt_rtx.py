@@ -37,10 +37,14 @@ class OnnxRuntimeTensorRTRtx(Runtime):
 
     cuda_graph: bool = option(False, "Capture the whole inference once and replay it", label="CUDA graph")
 
+    @classmethod
+    def refuses_device(cls, device: str) -> str | None:
+        return gpu_refusal(device)
+
     def check(self, spec: ModelSpec, device: str) -> str | None:
         if self.cuda_graph and spec.control_flow:
             return "A CUDA graph records one path, and this model branches on its data"
-        return super().check(spec, device) or gpu_refusal(device)
+        return super().check(spec, device) or self.refuses_device(device)
 
     def precision(self, artifact_precision: str, device: str) -> str:
         return "tf32" if artifact_precision == "fp32" else artifact_precision

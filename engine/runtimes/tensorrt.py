@@ -29,8 +29,12 @@ class TensorRT(Runtime):
 
     cuda_graph: bool = option(False, "Capture the inference once and replay it as one launch", label="CUDA graph")
 
+    @classmethod
+    def refuses_device(cls, device: str) -> str | None:
+        return tensorrt_library.gpu_refusal(device)
+
     def check(self, spec: ModelSpec, device: str) -> str | None:
-        reason = super().check(spec, device) or tensorrt_library.gpu_refusal(device)
+        reason = super().check(spec, device) or self.refuses_device(device)
         if not reason and self.cuda_graph and spec.state == "hidden":
             reason = "A CUDA graph replays the same memory, and this model changes hidden state at each call"
         return reason

@@ -206,10 +206,10 @@ def times_kernels() -> bool:
 def gpu_refusal(device: str) -> str | None:
     """Why TensorRT can't use this GPU, naming GPU, driver and compute capability; None when it can.
 
-    Asks the driver only; says nothing where there is none, which is judged elsewhere.
+    Asks the driver only; says nothing where there is none, which is judged elsewhere, or where it does not tell.
     """
     facts = gpu_facts(device)
-    if facts is None:
+    if facts is None or not facts["compute_capability"] or not facts["driver"]:
         return None
     capability = tuple(int(each) for each in str(facts["compute_capability"]).split("."))
     return judge_gpu(str(facts["name"]), capability, str(facts["driver"]), cuda_flavour())

@@ -12,6 +12,7 @@ from engine.plugin import installed_version, option
 from engine.runtimes import torch_tensorrt_library as torch_tensorrt
 from engine.runtimes.base import Runtime, Session, Site
 from engine.runtimes.eager import load_module, lowered
+from engine.runtimes.tensorrt_library import gpu_refusal
 from engine.runtimes.torch_session import Call, TorchSession, set_up
 from engine.runtimes.torch_tensorrt_runtime import with_cuda_graphs
 from engine.spec import ModelSpec
@@ -41,6 +42,10 @@ class TorchTensorRTJit(Runtime):
 
     def times_kernels(self) -> bool:
         return torch_tensorrt.times_kernels()
+
+    @classmethod
+    def refuses_device(cls, device: str) -> str | None:
+        return gpu_refusal(device)
 
     def check(self, spec: ModelSpec, device: str) -> str | None:
         return super().check(spec, device) or torch_tensorrt.refusal(spec, device)

@@ -10,6 +10,7 @@ from engine.artifact import Artifact
 from engine.plugin import option
 from engine.runtimes import torch_tensorrt_library as torch_tensorrt
 from engine.runtimes.base import Runtime, Session, Site
+from engine.runtimes.tensorrt_library import gpu_refusal
 from engine.runtimes.torch_session import Call, TorchSession, set_up
 from engine.spec import ModelSpec
 
@@ -31,6 +32,10 @@ class TorchTensorRTRuntime(Runtime):
     family = "tensorrt"
 
     cuda_graph: bool = option(False, "Capture each engine once and replay it as one launch", label="CUDA graph")
+
+    @classmethod
+    def refuses_device(cls, device: str) -> str | None:
+        return gpu_refusal(device)
 
     def check(self, spec: ModelSpec, device: str) -> str | None:
         return super().check(spec, device) or torch_tensorrt.refusal(spec, device)

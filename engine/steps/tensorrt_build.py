@@ -55,8 +55,12 @@ class TensorRTBuild(Step):
     def times_kernels(self) -> bool:
         return tensorrt_library.times_kernels()
 
+    @classmethod
+    def refuses_device(cls, device: str) -> str | None:
+        return tensorrt_library.gpu_refusal(device)
+
     def check(self, spec: ModelSpec, device: str) -> str | None:
-        return tensorrt_library.gpu_refusal(device) if device.startswith("cuda") else None
+        return self.refuses_device(device) if device.startswith("cuda") else None
 
     def apply(self, source: Artifact, context: Context) -> Artifact:
         from engine.formats import onnx

@@ -11,6 +11,7 @@ from engine.errors import Unsupported
 from engine.plugin import option
 from engine.profiling.operations import work_details
 from engine.runtimes import torch_tensorrt_library as torch_tensorrt
+from engine.runtimes.tensorrt_library import gpu_refusal
 from engine.spec import ModelSpec
 from engine.steps.base import Context, Step
 
@@ -45,6 +46,10 @@ class CompileProgram(Step):
 
     def times_kernels(self) -> bool:
         return torch_tensorrt.times_kernels()
+
+    @classmethod
+    def refuses_device(cls, device: str) -> str | None:
+        return gpu_refusal(device)
 
     def check(self, spec: ModelSpec, device: str) -> str | None:
         return torch_tensorrt.refusal(spec, device)
@@ -120,6 +125,10 @@ class CompileScript(Step):
 
     def times_kernels(self) -> bool:
         return torch_tensorrt.times_kernels()
+
+    @classmethod
+    def refuses_device(cls, device: str) -> str | None:
+        return gpu_refusal(device)
 
     def check(self, spec: ModelSpec, device: str) -> str | None:
         return torch_tensorrt.refusal(spec, device)

@@ -9,11 +9,14 @@ import pytest
 from engine import recipes, routes
 from engine.artifact import Artifact
 from engine.plugin import Plugin
+from engine.runtimes import all_runtimes
 from engine.runtimes.onnxruntime_tensorrt import profile_shapes
 from engine.runtimes.tensorrt import TensorRT
 from engine.runtimes.tensorrt_library import judge_gpu, says_out_of_memory
 from engine.spec import ModelSpec, TensorSpec, Variant
+from engine.steps import steps_named
 from engine.unsupported import UNSUPPORTED
+from engine.worker.phases.probe import readiness
 
 RUNTIMES = (
     "tensorrt",
@@ -90,6 +93,17 @@ def test_gpus_that_tensorrt_does_not_support_are_named() -> None:
     )
     assert judge_gpu("L4", (8, 9), "550.54", "cu13") == "the driver of L4 is 550.54; this TensorRT needs 580 or newer"
     assert judge_gpu("L4", (8, 9), "550.54", "cu12") is None
+
+
+def test_a_gpu_that_is_not_supported_is_named_before_anything_runs(
+    everything_installed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = {"name": "Tesla P100", "compute_capability": "6.0", "driver": "580.65"}
+    monkeypatch.setattr("engine.runtimes.tensorrt_library.gpu_facts", lambda device: old)
+    for each in [*(all_runtimes()[name] for name in RUNTIMES), *steps_named("tensorrt-build")]:
+        told = readiness([each], ["cpu", "cuda:0"], "")
+        assert (told["ready"], told["reason"][:10]) == (False, "Tesla P100"), each.name
+    assert "Tesla P100" in planned("tensorrt", model("onnx")).unsupported
 
 
 def test_out_of_memory_is_recognised_in_tensorrts_words() -> None:

@@ -26,6 +26,7 @@ from engine.worker.protocol import Reporter
 ALSO_SHOWN = ("numpy", "torch", "torchvision", "onnx", "onnxruntime-gpu", "onnxruntime", "tensorrt", "tensorrt-rtx")
 COMPILERS = ("c++", "g++", "clang++")
 NO_GPU_HINT = "Run it on a machine with an NVIDIA GPU and its driver."
+OTHER_GPU_HINT = "Use another GPU, or update the driver of this one."
 
 
 def run(job: ProbeJob, report: Reporter) -> dict[str, Any]:
@@ -33,16 +34,16 @@ def run(job: ProbeJob, report: Reporter) -> dict[str, Any]:
     report(0.1, "Devices")
     gpus, why_none = gpu_devices()
     report(0.4, "Plugins")
-    kinds = {"cpu", *(("cuda",) if gpus else ())}
+    ids = ["cpu", *(str(each["id"]) for each in gpus)]
     return {
         "devices": [cpu_device(), *gpus],
         "no_gpu_reason": "" if gpus else why_none,
         "platform": platform.platform(),
         "python": platform.python_version(),
         "libraries": libraries([*all_runtimes().values(), *all_steps(), *all_formats().values()]),
-        "runtimes": {name: readiness([each], kinds, why_none) for name, each in all_runtimes().items()},
-        "steps": {name: readiness(found, kinds, why_none) for name, found in grouped(all_steps()).items()},
-        "formats": {name: readiness([each], kinds, why_none) for name, each in all_formats().items()},
+        "runtimes": {name: readiness([each], ids, why_none) for name, each in all_runtimes().items()},
+        "steps": {name: readiness(found, ids, why_none) for name, found in grouped(all_steps()).items()},
+        "formats": {name: readiness([each], ids, why_none) for name, each in all_formats().items()},
         "broken_plugins": {**broken_steps(), **broken_runtimes()},
         "tools": tools(),
         **({"architectures": catalog_names()} if job.catalog else {}),
@@ -89,9 +90,10 @@ def grouped(plugins: Iterable[type[Plugin]]) -> dict[str, list[type[Plugin]]]:
     return found
 
 
-def readiness(plugins: list[type[Plugin]], kinds: set[str], why_no_gpu: str) -> dict[str, Any]:
-    """Whether a technique can be used here; one class of several is enough."""
-    reasons = [why_not(each, kinds, why_no_gpu) for each in plugins]
+def readiness(plugins: list[type[Plugin]], ids: list[str], why_no_gpu: str) -> dict[str, Any]:
+    """Whether a technique can be used on one of these devices; one class of several is enough."""
+    reasons = [why_not(each, ids, why_no_gpu) for each in plugins]
+    kinds = {each.partition(":")[0] for each in ids}
     first = plugins[0]
     problem = None if None in reasons else reasons[0]
     ready_on = {kind for each, reason in zip(plugins, reasons, strict=True) if reason is None for kind in devices(each)}
@@ -111,14 +113,16 @@ def devices(plugin: type[Plugin]) -> tuple[str, ...]:
     return tuple(getattr(plugin, "devices", ("cpu", "cuda")))
 
 
-def why_not(plugin: type[Plugin], kinds: set[str], why_no_gpu: str) -> MissingDependency | None:
+def why_not(plugin: type[Plugin], ids: list[str], why_no_gpu: str) -> MissingDependency | None:
     """What a plugin lacks here, or None."""
     missing = plugin.missing()
     if missing is not None:
         return missing
-    if not set(devices(plugin)) & kinds:
+    usable = [each for each in ids if each.partition(":")[0] in devices(plugin)]
+    if not usable:
         return MissingDependency(f"{plugin.title or plugin.name} needs an NVIDIA GPU. {why_no_gpu}", NO_GPU_HINT)
-    return None
+    refusals = [plugin.refuses_device(each) for each in usable]
+    return None if None in refusals else MissingDependency(f"{refusals[0]}.", OTHER_GPU_HINT)
 
 
 def libraries(plugins: Iterable[type[Plugin]]) -> dict[str, str | None]:
