@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 BORDER = "_optibench_border"
 PRECISIONS = {"float16": "fp16", "bfloat16": "bf16"}
-NO_KERNEL = ("not implemented for", "not supported for")
+NO_KERNEL = ("not implemented for", "not supported for", "doesn't support tensors of type")
 
 
 def cast_module(module: Any, dtype: str, *, leaves: bool = False) -> Any:

@@ -26,6 +26,7 @@ UNSUPPORTED = (
     "No decompositions registered",
     "Unsupported: ONNX export of operator",
     "is not supported",
+    "does not currently support",
 )
 
 

@@ -108,5 +108,9 @@ def widened(name: str, kind: Any, lines: list[str], dtype: str) -> str:
     if family == "ListType" and kind.getElementType().kind() == "TensorType":
         return f"[each.float() if each.dtype == torch.{dtype} else each for each in {name}]"
     if family == "DictType" and kind.getValueType().kind() == "TensorType":
-        return f"{{k: v.float() if v.dtype == torch.{dtype} else v for k, v in {name}.items()}}"
+        wide = f"wide_{len(lines)}"
+        lines.append(f"    {wide}: Dict[{kind.getKeyType()}, Tensor] = {{}}")
+        lines.append(f"    for key, value in {name}.items():")
+        lines.append(f"        {wide}[key] = value.float() if value.dtype == torch.{dtype} else value")
+        return wide
     return name

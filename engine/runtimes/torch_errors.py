@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import NoReturn
 
+from engine.conversion.casting import NO_KERNEL
 from engine.errors import OptibenchError, OutOfMemory, Unsupported
 
 OUT_OF_MEMORY = ("CUDA out of memory", "can't allocate memory")
@@ -43,6 +44,12 @@ def translate(error: Exception) -> Exception:
         return Unsupported(
             "This script makes tensors on the CPU by itself, so it can't run on a GPU.",
             "Trace or script the model again on the GPU, or take the device from its inputs.",
+        )
+    lacking = next((each.strip() for each in text.splitlines() if any(sign in each for sign in NO_KERNEL)), None)
+    if lacking:
+        return Unsupported(
+            f"PyTorch has no kernel for this type on this device: {lacking[:240]}",
+            "Choose another precision, or measure on a GPU.",
         )
     if text.startswith(JIT_FAILED):
         return OptibenchError(f"The script failed: {last_line(text)}", "The log has where in the model it happened.")
