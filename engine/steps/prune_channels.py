@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.artifact import Artifact
-from engine.errors import BadInput
+from engine.errors import BadInput, Unsupported
 from engine.plugin import option
 from engine.pruning import LOSSY
 from engine.spec import ModelSpec
@@ -47,7 +47,7 @@ class PruneChannels(Step):
     learning_rate: float = option(1e-3, "Learning rate of the fine-tuning", min=1e-7, max=1.0)
 
     def check(self, spec: ModelSpec, device: str) -> str | None:
-        if spec.architecture in ("@exported-program", "@onnx"):
+        if spec.format != "torch-module" or spec.architecture in ("@exported-program", "@onnx"):
             return "channels can be removed only where the architecture is known; upload weights with an architecture"
         return None
 
@@ -74,7 +74,10 @@ class PruneChannels(Step):
         )
         changed = changes(before, structure_of(module))
         if self.ratio and not changed:
-            context.warn(f"Nothing was pruned: no layer has {self.round_to} channels to spare.")
+            raise Unsupported(
+                f"Nothing can be pruned: no layer has {self.round_to} channels to spare.",
+                "Lower round_to, or leave prune-channels out.",
+            )
         recurrent = [name for name, each in module.named_modules() if isinstance(each, torch.nn.RNNBase)]
         if recurrent:
             context.warn(f"{len(recurrent)} recurrent layers keep their width: {', '.join(recurrent[:3])}.")

@@ -83,6 +83,12 @@ def test_unknown_layer_to_keep(bench: Bench) -> None:
     assert hint
 
 
+def test_a_network_without_channels_to_spare_is_said_to_be_one(bench: Bench) -> None:
+    reason, hint = bench.fails("prune-channels(round_to=128)")
+    assert reason == "Nothing can be pruned: no layer has 128 channels to spare."
+    assert "round_to" in hint
+
+
 class Reader(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -84,3 +84,9 @@ def test_a_step_that_refuses_says_so_itself() -> None:
     branching = replace(DIGITS, format="onnx", control_flow=1)
     variant = routes.plan(branching, recipes.parse("onnx-to-module > eager"), "cpu")
     assert variant.unsupported.startswith("ONNX to module: the graph has branches")
+
+
+@pytest.mark.parametrize("spec", [SCRIPT, PROGRAM])
+def test_channels_of_a_file_without_architecture_are_not_removed(spec: ModelSpec) -> None:
+    variant = routes.plan(spec, recipes.parse("prune-channels > eager"), "cpu")
+    assert "architecture is known" in variant.unsupported
