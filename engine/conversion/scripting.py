@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.errors import StepFailed
+from engine.errors import StepFailed, Unsupported
 from engine.spec import ModelSpec
 
 HINT = "Use trace, or mix to script only the parts with control flow; or change that line of the model."
@@ -19,7 +19,7 @@ def script_module(module: Any, spec: ModelSpec, feeds: Mapping[str, Any]) -> Any
     """A script of the module that takes the model's inputs in order; run once to prove it.
 
     A module in half precision is compiled without the casts at its border, which are then put
-    around the script. Raises StepFailed naming the construct that TorchScript can't compile.
+    around the script. Raises Unsupported naming the construct that TorchScript can't compile.
     """
     import torch
 
@@ -33,7 +33,7 @@ def script_module(module: Any, spec: ModelSpec, feeds: Mapping[str, Any]) -> Any
         try:
             script = torch.jit.script(without_border(module)).eval()
         except Exception as error:  # the compiler raises its own errors, and whatever it trips over
-            raise StepFailed(compile_error(error), HINT) from error
+            raise Unsupported(compile_error(error), HINT) from error
         if dtype is not None:
             script = cast_border(script, spec, dtype)
         try:
