@@ -57,7 +57,7 @@ with right:
         "Python": found.get("python", ""),
         "Platform": found.get("platform", ""),
         "Home folder": str(known.home),
-        "Sandbox": known.sandbox,
+        "Sandbox mode": known.sandbox,
         "Upload limit": f"{known.upload_limit_mb} MB",
         **{
             name.replace("_", " ").capitalize(): plugins.tool(each) for name, each in (found.get("tools") or {}).items()

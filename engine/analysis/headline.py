@@ -71,7 +71,7 @@ def unfinished(frame: pd.DataFrame) -> str:
     """What to say when nothing has been measured."""
     if waiting(frame):
         return "Nothing is measured yet; results appear here as they come."
-    return "No variant could be measured; the table says why for each."
+    return "No variant could be measured; the reasons are below."
 
 
 def size_words(row: pd.Series, base: pd.Series) -> str:

@@ -13,13 +13,16 @@ from engine.plots.colours import Theme, categorical, colour
 from engine.plots.theme import template
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+MARKERS = ("circle", "square", "diamond", "cross", "triangle-up", "x", "star", "triangle-down")
+"""Lines of one colour differ by dash, all lines by marker, so that they can be told apart without colours."""
 
 
 def throughput_chart(sweep: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
     """Draw throughput over batch sizes, one line for each variant; `sweep` as `frames.sweep` gives it."""
     figure = go.Figure()
     seen: dict[str, int] = {}
-    for variant, group in sweep[sweep["status"].isin(["ok", "suspect"])].groupby("variant", sort=False):
+    lines = sweep[sweep["status"].isin(["ok", "suspect"])].groupby("variant", sort=False)
+    for number, (variant, group) in enumerate(lines):
         first = group.iloc[0]
         suspect, label = first["status"] == "suspect", escape(str(first["label"]))
         shade = colour(first["family"], first["status"], bool(first["baseline"]), theme)
@@ -32,6 +35,7 @@ def throughput_chart(sweep: pd.DataFrame, *, theme: Theme = "light") -> go.Figur
                 mode="lines+markers",
                 name=f"⚠ {label} (suspect)" if suspect else label,
                 line={"color": shade, "dash": dash, "width": 2},
+                marker={"symbol": MARKERS[number % len(MARKERS)], "size": 8},
                 customdata=[variant] * len(group),
                 hovertemplate="<b>%{fullData.name}</b><br>Batch %{x}: %{y:,.3s} samples/s<extra></extra>",
             )

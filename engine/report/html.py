@@ -17,7 +17,7 @@ from engine.analysis.suspects import suspects
 from engine.document import ComparisonDocument
 from engine.frames import at_batch, batch_sizes, latencies, machine, sort, sweep
 from engine.metrics import LATENCIES, LATENCY_HELP, SIDE_BY_SIDE
-from engine.plots import bar_chart, throughput_chart, tradeoff_chart
+from engine.plots import bar_chart, foremost, in_words, left_out, sweep_in_words, throughput_chart, tradeoff_chart
 from engine.report.method import METHOD, environment_facts, measured_how, workload_facts
 from engine.report.sections import facts_list, tag, variant_section
 from engine.report.style import CSS, SCHEMES, SCRIPT
@@ -81,12 +81,12 @@ def first_batch(document: ComparisonDocument, frame: pd.DataFrame) -> int:
 def batch_section(frame: pd.DataFrame, batch_size: int, kind: str, figures: Figures, *, again: bool, basis: str) -> str:
     """Cards, the four charts and the trade-off at one batch size; `again` adds its own headline."""
     rows = sort(at_batch(frame, batch_size))
-    places = []
+    drawn, places = foremost(rows), []
     for metric in SIDE_BY_SIDE:
         title = "Agreement with the original" if metric == "accuracy" and agreement(rows) else ""
         name = f"{metric}-{batch_size}"
-        figures[name] = {each: bar_chart(rows, metric, theme=each, title=title).to_plotly_json() for each in SCHEMES}
-        places.append(place(name))
+        figures[name] = {each: bar_chart(drawn, metric, theme=each, title=title).to_plotly_json() for each in SCHEMES}
+        places.append(place(name, in_words(drawn, metric, title)))
     doubtful = "".join(
         f"<li><b>{escape(label)}</b> never wins. {escape(reason)}</li>" for label, reason in suspects(rows)
     )
@@ -94,16 +94,20 @@ def batch_section(frame: pd.DataFrame, batch_size: int, kind: str, figures: Figu
         f'<div class="warning"><b>⚠ Suspect: outputs differ too much</b><ul>{doubtful}</ul></div>' if doubtful else ""
     )
     said = f'<p class="muted">{escape(headline(rows))}</p>' if again else ""
+    opened = f"<h2>Batch {batch_size}</h2>{said}{warning}"
+    if not rows["latency_ms"].notna().any():
+        return f"{opened}<p>Nothing could be measured at this batch size; the table says why.</p>"
     against = "accuracy" if rows["accuracy"].notna().any() else "file_bytes"
     name = f"tradeoff-{batch_size}"
     figures[name] = {each: tradeoff_chart(rows, against, theme=each).to_plotly_json() for each in SCHEMES}
+    said_twice = f"{in_words(rows, 'latency_ms')} {in_words(rows, against)}"
     return (
-        f"<h2>Batch {batch_size}</h2>{said}{warning}"
-        f'<div class="cards">{"".join(map(card_box, cards(rows)))}</div>'
-        f'<div class="charts">{"".join(places)}</div><p class="muted">{escape(basis)}</p>'
-        f"<h3>Trade-off at batch {batch_size}</h3>{place(name)}"
+        f'{opened}<div class="cards">{"".join(map(card_box, cards(rows)))}</div>'
+        f'<div class="charts">{"".join(places)}</div>'
+        f'<p class="muted">{escape(f"{basis} {left_out(rows, drawn)}".strip())}</p>'
+        f'<section class="whole"><h3>Trade-off at batch {batch_size}</h3>{place(name, said_twice)}'
         f'<p class="muted">{LATENCIES[kind]} latency. {LATENCY_HELP[kind]} '
-        "The dotted line is the Pareto front: nothing is better at both.</p>"
+        "The dotted line is the Pareto front: nothing is better at both.</p></section>"
     )
 
 
@@ -112,10 +116,9 @@ def agreement(rows: pd.DataFrame) -> bool:
     return bool((rows["accuracy_kind"] == "agreement").any())
 
 
-def place(name: str) -> str:
-    """Where a chart is drawn."""
-    label = f"Chart: {name}; the table has the figures"
-    return f'<div class="chart" id="{escape(name)}" role="img" aria-label="{escape(label)}"></div>'
+def place(name: str, words: str) -> str:
+    """Where a chart is drawn, and what it shows in words."""
+    return f'<div class="chart" id="{escape(name)}" role="img" aria-label="{escape(words)}"></div>'
 
 
 def card_box(card: Card) -> str:
@@ -133,7 +136,8 @@ def sweep_section(document: ComparisonDocument, figures: Figures) -> str:
     if points.empty or points["batch_size"].nunique() < 2:
         return ""
     figures["sweep"] = {each: throughput_chart(points, theme=each).to_plotly_json() for each in SCHEMES}
-    return f"<h2>Throughput over batch sizes</h2>{place('sweep')}"
+    drawn = place("sweep", sweep_in_words(points))
+    return f'<section class="whole"><h2>Throughput over batch sizes</h2>{drawn}</section>'
 
 
 def table_section(document: ComparisonDocument) -> str:

@@ -64,9 +64,17 @@ footer{{margin-top:60px;color:var(--muted);font-size:13px;border-top:1px solid v
 @media (max-width:600px){{.charts{{grid-template-columns:1fr}}main{{padding:24px 16px 48px}}.columns{{grid-template-columns:1fr}}}}
 @media print{{
  @page{{size:A4 landscape;margin:12mm}}
- :root{{{variables("light")}}}
- main{{max-width:none;padding:0}} h2{{break-after:avoid}} .charts{{grid-template-columns:repeat(4,1fr);gap:14px}}
- .cards{{grid-template-columns:repeat(4,1fr)}} .scroll{{overflow:visible}} table{{font-size:11px}} th,td{{padding:4px 6px}}
+ :root{{{variables("light")};color-scheme:light}}
+ *{{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+ body{{font-size:13px}} main{{max-width:none;padding:0}} h2{{margin:22px 0 10px}}
+ h2,h3{{break-after:avoid}} .card,.chart,.whole,.warning,.tag,tr,dd,dt,pre{{break-inside:avoid}}
+ .cards{{grid-template-columns:repeat(4,1fr);gap:10px}} .card{{padding:8px 12px}} .card .figure{{font-size:19px}}
+ .charts{{grid-template-columns:repeat(4,1fr);gap:14px;break-inside:avoid}}
+ .scroll{{overflow:visible;border:0;border-radius:0}} table{{font-size:11px}} th,td{{padding:4px 6px}} thead{{display:table-header-group}}
+ tr:has(+tr.note),tr:has(>th[scope=colgroup]){{break-after:avoid}}
+ td.latency small{{white-space:normal;max-width:170px}}
+ .variant{{margin-top:10px}} .variant:has(pre){{break-inside:auto}} .variant h3{{break-after:avoid}}
+ .facts{{display:block}} .facts dt{{float:left;clear:left;width:170px;padding-right:12px}} .facts dd{{margin-left:170px;min-height:1.4em}}
 }}
 """
 

@@ -134,7 +134,7 @@ def nothing_measured(row: ComparisonRow, document: ComparisonDocument, rows: pd.
     for (status, reason, hint), group in rows.groupby(["status", "reason", "hint"], sort=False):
         with st.container(border=True, gap="xxsmall"):
             badges.status(str(status))
-            st.markdown(f"**{badges.plain(', '.join(group['label']))}**")
+            st.markdown(f"**{badges.plain('; '.join(group['label']))}**")
             st.markdown(badges.plain(f"{reason} {hint}".strip() or "No reason was recorded."))
     label = "See what happened, and retry" if row.origin == "measured" else "See its runs"
     st.page_link("pages/runs.py", label=label, icon=":material/arrow_forward:")

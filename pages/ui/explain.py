@@ -169,4 +169,4 @@ def reproduce(variant: VariantDocument) -> None:
     st.header("Repeat it")
     st.code(variant.recipe, language=None)
     if variant.reproduce:
-        st.code(variant.reproduce, language="bash", wrap_lines=True)
+        st.code(variant.reproduce, language=None, wrap_lines=True)

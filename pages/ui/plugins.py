@@ -11,7 +11,11 @@ import streamlit as st
 from engine.formats import all_formats
 from pages.ui.badges import plain
 
-READY, MISSING, REFUSED = "✓ Ready", "– Not here", "✕ Refused"
+READY, MISSING, REFUSED = (
+    "✓\N{NO-BREAK SPACE}Ready",
+    "–\N{NO-BREAK SPACE}Not\N{NO-BREAK SPACE}here",
+    "✕\N{NO-BREAK SPACE}Refused",
+)
 
 
 def table(kind: str, found: Mapping[str, Mapping[str, Any]]) -> None:

@@ -21,7 +21,7 @@ def time(row: ComparisonRow, variant: VariantDocument, line: pd.Series) -> None:
     if pd.isna(line["latency_ms"]):
         return
     st.header("Where the time goes")
-    if pd.notna(line["enqueue_ms"]) and line["latency_ms"] > 0:
+    if row.workload.device != "cpu" and pd.notna(line["enqueue_ms"]) and line["latency_ms"] > 0:
         share = line["enqueue_ms"] / line["latency_ms"]
         st.markdown(
             f"Enqueueing takes {numbers.duration(line['enqueue_ms'])}, {numbers.percent(share, 2)} of the latency."

@@ -102,7 +102,7 @@ def more(line: VariantProgress) -> None:
     st.code(line.recipe, language=None)
     if line.reproduce:
         st.markdown("Repeat it in a terminal")
-        st.code(line.reproduce, language="bash", wrap_lines=True)
+        st.code(line.reproduce, language=None, wrap_lines=True)
     if line.log is not None and line.log.exists():
         st.markdown("End of the log")
         st.code(tail(line.log) or "The log is empty.", language=None, height=320)

@@ -181,3 +181,11 @@ def test_few_variants_are_all_drawn_and_many_keep_suspects_and_the_selected_one(
     assert {"v0", "v1", "v32", "v33", "v34", "v35"} <= set(short["variant"])
     assert not (short["status"] == "failed").any()
     assert left_out(many, many) == ""
+
+
+def test_captions_are_readable_in_the_light_theme() -> None:
+    faded = 0.6  # Streamlit draws captions with this part of the text's colour
+    for ground in (BACKGROUND["light"], SURFACE["light"]):
+        pairs = zip(bytes.fromhex(TEXT["light"][1:]), bytes.fromhex(ground[1:]), strict=True)
+        mixed = "#" + bytes(round(faded * text + (1 - faded) * page) for text, page in pairs).hex()
+        assert contrast(mixed, ground) >= 4.5

@@ -13,7 +13,7 @@ import pytest
 from engine import report
 from engine.document import parse
 from engine.errors import BadInput
-from tests.documents import gpu_document, quick_document
+from tests.documents import crowded_document, failed_document, gpu_document, quick_document
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +112,19 @@ def test_a_comparison_in_which_everything_is_suspect_has_a_report() -> None:
         for each in document.variants
     )
     assert "no winner" in report.render(replace(document, variants=doubtful), "html").decode()
+
+
+def test_the_report_draws_what_fits_a_page_and_says_it_in_words() -> None:
+    page = report.render(crowded_document(), "html").decode()
+    assert page.count("<h1>") == 1
+    assert '<html lang="en">' in page
+    assert "12 of 40 variants are drawn" in page
+    assert 'aria-label="Latency, lower is better: Variant 0 3.40 ms;' in page
+    assert "Variant 39" in page
+
+
+def test_a_report_of_failures_has_reasons_and_no_empty_charts() -> None:
+    page = report.render(failed_document(), "html").decode()
+    assert 'class="chart"' not in page
+    assert "Nothing could be measured at this batch size" in page
+    assert "The compiler is missing." in page
