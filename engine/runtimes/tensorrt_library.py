@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.errors import MissingDependency
+from engine.errors import MissingDependency, Unsupported
 from engine.measure.nvml import Gpu
 from engine.plugin import installed_version
 
@@ -76,9 +76,15 @@ class Library:
         return builder.create_network(1 << int(self.api.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
 
     def set_flag(self, config: Any, name: str, on: bool) -> None:
-        """Set or clear a builder flag by name; TF32 is on by default in all of them."""
-        flag = getattr(self.api.BuilderFlag, name)
-        if on:
+        """Set or clear a builder flag by name; TF32 is on by default in all of them.
+
+        Raises Unsupported for one that is asked for and that this version does not have.
+        """
+        flag = getattr(self.api.BuilderFlag, name, None)
+        if flag is None:
+            if on:
+                raise Unsupported(f"{self.name} {self.version} has no builder flag {name}.", "Leave that option off.")
+        elif on:
             config.set_flag(flag)
         else:
             config.clear_flag(flag)

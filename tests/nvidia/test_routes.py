@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from engine import recipes, routes
 from engine.artifact import Artifact
+from engine.errors import Unsupported
 from engine.plugin import Plugin
 from engine.runtimes import all_runtimes
 from engine.runtimes.onnxruntime_tensorrt import profile_shapes
 from engine.runtimes.tensorrt import TensorRT
-from engine.runtimes.tensorrt_library import judge_gpu, says_out_of_memory
+from engine.runtimes.tensorrt_library import Library, judge_gpu, says_out_of_memory
 from engine.spec import ModelSpec, TensorSpec, Variant
 from engine.steps import steps_named
 from engine.unsupported import UNSUPPORTED
@@ -104,6 +106,13 @@ def test_a_gpu_that_is_not_supported_is_named_before_anything_runs(
         told = readiness([each], ["cpu", "cuda:0"], "")
         assert (told["ready"], told["reason"][:10]) == (False, "Tesla P100"), each.name
     assert "Tesla P100" in planned("tensorrt", model("onnx")).unsupported
+
+
+def test_a_builder_flag_that_a_version_lacks_matters_only_when_it_is_asked_for() -> None:
+    library = Library(SimpleNamespace(BuilderFlag=SimpleNamespace()), "TensorRT", "12.0", False)
+    library.set_flag(None, "SPARSE_WEIGHTS", False)
+    with pytest.raises(Unsupported, match=r"TensorRT 12\.0 has no builder flag SPARSE_WEIGHTS"):
+        library.set_flag(None, "SPARSE_WEIGHTS", True)
 
 
 def test_out_of_memory_is_recognised_in_tensorrts_words() -> None:
