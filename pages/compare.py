@@ -68,7 +68,7 @@ draw = partial(tradeoff_chart, rows, against, theme=theme, faded=faded, selected
 charts.show(
     charts.kept(("tradeoff", against, *state), draw),
     key="chart_tradeoff",
-    alt=f"{in_words(rows, 'latency_ms')} {in_words(rows, against)}",
+    alt=f"{in_words(rows, 'latency_ms')} {in_words(rows, against, compare.chart_title(rows, against))}",
     selects=True,
 )
 

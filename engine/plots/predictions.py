@@ -29,7 +29,7 @@ def predictions_chart(
         textfont={"color": TEXT[theme]},
         cliponaxis=False,
         customdata=list(names),
-        hovertemplate="%{customdata}: %{x:.2f} %<extra></extra>",
+        hovertemplate="%{customdata}: %{x:.2f}%<extra></extra>",
     )
     return go.Figure(
         [bars],
@@ -60,4 +60,4 @@ def predictions_chart(
 
 def percent(value: float) -> str:
     """A probability with three digits at most."""
-    return "< 0.1 %" if 0 < value < 0.001 else f"{100 * value:.3g} %"
+    return "< 0.1%" if 0 < value < 0.001 else f"{100 * value:.3g}%"

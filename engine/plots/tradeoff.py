@@ -41,6 +41,8 @@ def tradeoff_chart(
     log_x, log_y = spans_widely(rows["latency_ms"]), against != "accuracy" and spans_widely(rows[against])
     low, high = zoom(rows, up) if against == "accuracy" else (-np.inf, np.inf)
     scale, unit = axis_of(up, rows[against])
+    agreement = against == "accuracy" and bool((rows["accuracy_kind"] == "agreement").any())
+    title = "Agreement with the original" if agreement else up.title
     y = rows[against] * scale
     shown = rows.assign(x=rows["latency_ms"], y=y.clip(low, high), outside=(y < low) | (y > high))
     best = shown[front(shown, ["latency_ms", against])].sort_values("x")
@@ -65,7 +67,7 @@ def tradeoff_chart(
             "margin": {"l": 8, "r": 16, "t": 60, "b": 48},
             "xaxis": {**axis_title(across.title, across.axis, "lower", log=log_x), **padded(shown["x"], log_x)},
             "yaxis": {
-                **axis_title(up.title, unit, up.better, log=log_y),
+                **axis_title(title, unit, up.better, log=log_y),
                 **padded(shown["y"], log_y, most=100.6 if against == "accuracy" else np.inf),
             },
         },

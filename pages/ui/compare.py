@@ -149,7 +149,8 @@ def chart_title(rows: pd.DataFrame, metric: str) -> str:
 
 def tradeoff_axis(rows: pd.DataFrame) -> str:
     """What latency is drawn against: a metric that has figures."""
-    axes = {"Accuracy": "accuracy", "File size": "file_bytes"}
+    name = "Agreement" if (rows["accuracy_kind"] == "agreement").any() else "Accuracy"
+    axes = {name: "accuracy", "File size": "file_bytes"}
     usable = [name for name, metric in axes.items() if rows[metric].notna().any()] or ["File size"]
     picked = st.segmented_control(
         "Latency against", usable, default=usable[0], key="against", required=True, bind="query-params"

@@ -189,3 +189,8 @@ def test_captions_are_readable_in_the_light_theme() -> None:
         pairs = zip(bytes.fromhex(TEXT["light"][1:]), bytes.fromhex(ground[1:]), strict=True)
         mixed = "#" + bytes(round(faded * text + (1 - faded) * page) for text, page in pairs).hex()
         assert contrast(mixed, ground) >= 4.5
+
+
+def test_the_trade_off_never_calls_agreement_accuracy() -> None:
+    one = at_batch(compared(quick_document(), "resident"), 1)
+    assert "Agreement with the original" in tradeoff_chart(one, "accuracy").layout.yaxis.title.text
