@@ -11,10 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from engine.admission.archives import members, unpack
+from engine.admission.archives import members, place, unpack
 from engine.artifact import Artifact, write_manifest
 from engine.errors import BadInput, RefusedFile
 from engine.formats import recognise
+from engine.inspection.facts import TOKENIZER
 from engine.worker.jobs import InspectJob
 
 SCRATCH, UNPACKED = ".partial", ".unpacked"
@@ -128,7 +129,11 @@ def from_folder(folder: Path, name: str, scratch: Path, options: dict[str, Any])
         except BadInput:
             continue
     if len(known) == 1:
-        return from_file(known[0][0], scratch, options)
+        artifact = from_file(known[0][0], scratch, options)
+        tokenizer = next((each for each in files if each.name == TOKENIZER), None)
+        if tokenizer is not None and not (scratch / TOKENIZER).exists():
+            place(tokenizer, scratch / TOKENIZER)
+        return artifact
     if not known:
         raise BadInput(
             f"{name} holds no model file that Optibench knows.",

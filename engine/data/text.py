@@ -27,7 +27,7 @@ def tokenizer_path(spec: ModelSpec, folders: Sequence[Path]) -> Path:
     if not name:
         raise BadInput(
             f"The data set is text, and the model {spec.name} has no tokenizer.",
-            "Upload tokenizer.json with the model, or give token ids as a .npz file.",
+            "Zip the model together with its tokenizer.json and upload the zip, or give token ids as a .npz file.",
         )
     for folder in folders:
         found = (folder / name).resolve()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from engine.inspection.observe import Observation
 from engine.spec import ModelSpec
 
 CHUNK = 1 << 20
+TOKENIZER = "tokenizer.json"  # beside an artifact, for models that read text
 
 
 def digest(artifact: Artifact) -> str:
@@ -44,6 +46,8 @@ def assemble(artifact: Artifact, seen: Observation, *, guessed: Iterable[str] = 
     if "preprocessing" not in facts:
         facts["preprocessing"] = guess.preprocessing(tensors, seen.outputs, seen.sizes, facts["task"])
         unsure.append("preprocessing")
+    if not facts["preprocessing"].tokenizer and (artifact.path.parent / TOKENIZER).exists():
+        facts["preprocessing"] = replace(facts["preprocessing"], tokenizer=TOKENIZER)
     facts["notes"] = (*seen.notes, *facts.get("notes", ()))
     return ModelSpec(
         name="",

@@ -53,7 +53,7 @@ def inspect_module(artifact: Artifact, progress: Any) -> ModelSpec:
     facts: dict[str, Any] = {"control_flow": len(reads), "graph": graph, "notes": notes}
     if known.task:
         facts["task"] = known.task
-    preprocessing = completed(known, seen, artifact)
+    preprocessing = completed(known, seen)
     if known.inputs:
         facts["preprocessing"] = preprocessing
     return assemble(
@@ -69,15 +69,13 @@ def inspect_module(artifact: Artifact, progress: Any) -> ModelSpec:
     )
 
 
-def completed(known: Description, seen: Observation, artifact: Artifact) -> Any:
-    """The source's preprocessing with the scores' output and the tokenizer that came with the weights."""
+def completed(known: Description, seen: Observation) -> Any:
+    """The source's preprocessing with the scores' output."""
     from engine.inspection.guess import scores_output
 
     found = known.preprocessing
     if known.task == "classification" and not found.scores:
         found = replace(found, scores=scores_output(seen.outputs, "classification"))
-    if not found.tokenizer and (artifact.path.parent / "tokenizer.json").exists():
-        found = replace(found, tokenizer="tokenizer.json")
     return found
 
 

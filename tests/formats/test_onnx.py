@@ -173,3 +173,12 @@ def test_a_sequence_output_is_unsupported(tmp_path: Path, opened: Opener) -> Non
     onnx.save(model, str(tmp_path / "m.onnx"))
     with pytest.raises(Unsupported, match="is a sequence"):
         opened(tmp_path / "m.onnx")
+
+
+def test_a_tokenizer_zipped_with_the_model_is_kept_for_text(tmp_path: Path, opened: Opener) -> None:
+    classifier(tmp_path / "m.onnx", 17)
+    with zipfile.ZipFile(tmp_path / "m.zip", "w") as archive:
+        archive.write(tmp_path / "m.onnx", "export/m.onnx")
+        archive.writestr("export/tokenizer.json", "{}")
+    assert opened(tmp_path / "m.zip").preprocessing.tokenizer == "tokenizer.json"
+    assert (tmp_path / "artifact" / "tokenizer.json").read_text() == "{}"
