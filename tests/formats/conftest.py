@@ -12,6 +12,7 @@ import pytest
 from engine.spec import ModelSpec, from_json
 from engine.worker.jobs import InspectJob
 from engine.worker.phases import inspect
+from engine.worker.protocol import Reporter
 
 Opener = Callable[..., ModelSpec]
 
@@ -24,14 +25,14 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Opener:
+def opened(tmp_path: Path, home: Path) -> Opener:
     """Inspect a file; the artifact is in `tmp_path / "artifact"`, which has to be empty after an error."""
 
     def open_it(path: Path | str, **job: Any) -> ModelSpec:
         folder = tmp_path / "artifact"
         shutil.rmtree(folder, ignore_errors=True)
         try:
-            value = inspect.run(InspectJob(str(path), str(folder), **job), lambda *_, **__: None)  # type: ignore[arg-type]
+            value = inspect.run(InspectJob(str(path), str(folder), **job), Reporter(home))
         except Exception:
             assert not folder.exists() or not list(folder.iterdir()), "something half-written was left"
             raise
