@@ -87,6 +87,7 @@ def result_facts(result: Result, latency: str) -> dict[str, Any]:
         "device_memory_bytes": result.device_memory_bytes,
         "host_memory_bytes": result.host_memory_bytes,
         "energy_j": result.energy_j,
+        "sample_energy_j": result.energy_j / result.batch_size if result.energy_j is not None else None,
         "power_w": result.power_w,
     }
 

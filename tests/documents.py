@@ -95,6 +95,8 @@ def result(
         ),
         device_memory_bytes=1_200_000_000,
         host_memory_bytes=900_000_000,
+        energy_j=0.12 * batch_size,
+        power_w=310.0,
         accuracy=Accuracy(accuracy, accuracy - 0.012, accuracy + 0.011, 2000),
         accuracy_difference=Interval(accuracy - 0.8030, accuracy - 0.8030 - 0.004, accuracy - 0.8030 + 0.004),
         samples_ns={

@@ -70,6 +70,21 @@ def size(count: float | None) -> str:
     return f"{int(count)} bytes"
 
 
+def energy(joules: float | None) -> str:
+    """Energy in J, mJ or µJ."""
+    if not known(joules) or joules is None:
+        return DASH
+    for factor, unit in ((1.0, "J"), (1e3, "mJ")):
+        if joules * factor >= 1:
+            return f"{significant(joules * factor)} {unit}"
+    return f"{significant(joules * 1e6)} µJ"
+
+
+def power(watts: float | None) -> str:
+    """Power in W."""
+    return f"{significant(watts)} W" if known(watts) and watts is not None else DASH
+
+
 def rate(value: float | None) -> str:
     """Write a throughput."""
     return f"{significant(value)} samples/s" if value is not None and known(value) else DASH

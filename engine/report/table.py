@@ -12,17 +12,18 @@ from engine.metrics import LATENCIES
 from engine.plots.colours import STATUSES
 
 TONES = dict.fromkeys(("unsupported", "queued", "running", "cancelled"), "quiet") | {"ok": "good", "suspect": "warn"}
-FIGURES = ("Throughput", "File", "Accuracy", "Relative error", "Peak memory", "Build")
+FIGURES = ("Throughput", "File", "Accuracy", "Relative error", "Peak memory", "Build", "Energy a sample")
 
 
 def results_table(frames: dict[str, pd.DataFrame]) -> str:
     """One table for all latencies; `frames` holds the compared results for each of them."""
     headers = [f"{LATENCIES[kind]} latency" for kind in frames]
-    names = ["Variant", "Status", *headers, *FIGURES]
+    first = next(iter(frames.values()))
+    powered = bool(first["power_w"].notna().any())  # only an NVIDIA GPU tells
+    names = ["Variant", "Status", *headers, *(FIGURES if powered else FIGURES[:-1])]
     head = "".join(
         f'<th scope="col" class="{"number" if n > 1 else ""}">{escape(each)}</th>' for n, each in enumerate(names)
     )
-    first = next(iter(frames.values()))
     parts = []
     for batch_size in sorted(first["batch_size"].unique()):
         rows = sort(at_batch(first, batch_size))
@@ -50,12 +51,14 @@ def table_row(row: pd.Series, latencies: list[pd.Series], columns: int) -> str:
         error(row),
         cell(numbers.size(memory)),
         cell(numbers.seconds(figure(row["build_s"])), loading(row)),
+        energy(row),
     ]
     kind = ' class="baseline"' if row["baseline"] else ""
     status = f'<td class="status {TONES.get(row["status"], "bad")}">{style.mark} {style.word}</td>'
     note = " ".join(str(row[each]) for each in ("reason", "hint", "unstable") if row[each])
+    shown = cells[: columns - 2]
     below = f'<tr class="note"><td></td><td colspan="{columns - 1}">{escape(note)}</td></tr>' if note else ""
-    return f'<tr{kind}><th scope="row">{escape(row["label"])}</th>{status}{"".join(cells)}</tr>{below}'
+    return f'<tr{kind}><th scope="row">{escape(row["label"])}</th>{status}{"".join(shown)}</tr>{below}'
 
 
 def cell(text: str, *below: str, kind: str = "number") -> str:
@@ -106,6 +109,12 @@ def compressed(row: pd.Series) -> str:
 def loading(row: pd.Series) -> str:
     """The load time, in words."""
     return f"loads in {numbers.seconds(figure(row['load_s']))}" if pd.notna(row["load_s"]) else ""
+
+
+def energy(row: pd.Series) -> str:
+    """What one sample takes of the saturated GPU, and its power meanwhile."""
+    power = numbers.power(figure(row["power_w"])) if pd.notna(row["power_w"]) else ""
+    return cell(numbers.energy(figure(row["sample_energy_j"])), power)
 
 
 def accuracy(row: pd.Series) -> str:

@@ -39,6 +39,8 @@ def figures(line: pd.Series) -> None:
         ("Agreement" if line["accuracy_kind"] == "agreement" else "Accuracy", numbers.percent(line["accuracy"])),
         ("First call", numbers.seconds(none(line["first_call_s"]))),
         ("Load", numbers.seconds(none(line["load_s"]))),
+        ("Energy a sample", numbers.energy(none(line["sample_energy_j"]))),
+        ("Power while busy", numbers.power(none(line["power_w"]))),
     ]
     shown = [(label, value) for label, value in shown if value != numbers.DASH]
     if not shown:

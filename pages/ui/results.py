@@ -29,6 +29,8 @@ def table(rows: pd.DataFrame, comparison: str) -> None:
             "Accuracy": rows["accuracy"] * 100,
             "Outputs": [outputs(row) for _, row in rows.iterrows()],
             "Device memory (MB)": rows["device_memory_bytes"] / 1e6,
+            "Energy (mJ/sample)": rows["sample_energy_j"] * 1e3,
+            "Power (W)": rows["power_w"],
             "Build (s)": rows["build_s"],
             "Load (s)": rows["load_s"],
             "Precision": rows["precision"].str.upper(),
@@ -36,6 +38,8 @@ def table(rows: pd.DataFrame, comparison: str) -> None:
             "Route": rows["route"],
         }
     )
+    if rows["power_w"].isna().all():  # only an NVIDIA GPU tells
+        shown = shown.drop(columns=["Energy (mJ/sample)", "Power (W)"])
     event = st.dataframe(
         shown,
         hide_index=True,
@@ -59,7 +63,7 @@ def column(name: str) -> ColumnConfig:
     """How one column of the table is drawn."""
     if "(ms)" in name or "(s)" in name:
         return st.column_config.NumberColumn(format="%.3g")
-    if "(MB)" in name:
+    if "(MB)" in name or name in ("Energy (mJ/sample)", "Power (W)"):
         return st.column_config.NumberColumn(format="%.3g")
     if "samples/s" in name:
         return st.column_config.NumberColumn(format="%.0f")

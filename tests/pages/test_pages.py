@@ -107,6 +107,7 @@ def test_explain_tells_a_variants_story(open_page: Open, dashboard: Dashboard) -
     text = words(at)
     assert "126 layers became 58" in text
     assert "Where the time goes" in text
+    assert ("Energy a sample", "120 mJ") in [(each.label, each.value) for each in at.metric]
     failed = words(open_page("explain", comparison=dashboard.recorded, variant="aoti"))
     assert "needs a C++ compiler" in failed
     assert "apt install g++" in failed

@@ -78,6 +78,18 @@ def test_html_tells_the_whole_story(page: str) -> None:
         assert text in page, text
 
 
+def test_html_tells_energy_and_power_where_a_gpu_did(page: str) -> None:
+    assert "120 mJ" in page
+    assert "310 W" in page
+    document = quick_document()
+    silent = [
+        replace(v, results=tuple(replace(r, energy_j=None, power_w=None) for r in v.results)) for v in document.variants
+    ]
+    on_cpu = report.render(replace(document, variants=tuple(silent)), "html").decode()
+    assert "Energy a sample" in page
+    assert "Energy a sample" not in on_cpu
+
+
 def test_html_has_four_charts_and_a_trade_off_for_each_batch_size(page: str) -> None:
     for metric in ("file_bytes", "accuracy", "latency_ms", "throughput_per_s", "tradeoff"):
         assert f'id="{metric}-1"' in page
