@@ -65,8 +65,6 @@ def measured(request: Request, store: Store, model: str, display: Display) -> Co
     command = shlex.join(["optibench", *sys.argv[1:]])
     id = store.create_comparison(request.name or spec.name, model, workload, variants, command=command)
     follow(store, id, display)
-    for each in ENDING:
-        signal.signal(each, signal.SIG_IGN)  # what was measured is written now, whoever has lost patience
     state = store.state(id)
     document = store.document(id)
     for phase in state.phases:
@@ -89,28 +87,41 @@ def add_teachers(store: Store, variants: list[Variant], seed: int) -> None:
                     add_model(store, Path(value), "", seed=seed)
 
 
+class Asked:
+    """Counts how often the user asked to end: an exception raised in the middle of a library can be lost there."""
+
+    times = 0
+
+    def __call__(self, *_: object) -> None:
+        self.times += 1
+
+
 def follow(store: Store, id: str, display: Display) -> None:
-    """Run the queue in this process and show how it goes; Ctrl-C cancels what is left."""
+    """Run the queue in this process and show how it goes; Ctrl-C cancels what is left.
+
+    A second one ends without waiting for what is cancelled. From here on nothing but these two is
+    done about it, so that what was measured gets written.
+    """
     from engine.schedule.scheduler import Scheduler
 
+    asked = Asked()
+    for each in ENDING:
+        signal.signal(each, asked)
     scheduler = Scheduler(store)
     thread = threading.Thread(target=scheduler.run, name="scheduler", daemon=True)
     thread.start()
     cancelled = False
     seen: tuple[str, int] | None = None
     drawn = 0.0
-    while thread.is_alive() and (pulse := store.pulse(id))[0] in ("queued", "running"):
-        try:
-            if pulse != seen or time.monotonic() > drawn + REDRAW_S:
-                display.update(store.progress(id))
-                seen, drawn = pulse, time.monotonic()
-            time.sleep(POLL_S)
-        except KeyboardInterrupt:
-            if cancelled:
-                break
+    while thread.is_alive() and (pulse := store.pulse(id))[0] in ("queued", "running") and asked.times < 2:
+        if asked.times and not cancelled:
             cancelled = True
             display.say("Cancelling")
             store.cancel(id)
+        if pulse != seen or time.monotonic() > drawn + REDRAW_S:
+            display.update(store.progress(id))
+            seen, drawn = pulse, time.monotonic()
+        time.sleep(POLL_S)
     display.update(store.progress(id))
     scheduler.stopping.set()
     thread.join()
