@@ -11,12 +11,17 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import recordings  # noqa: E402
+
 README = ROOT / "README.md"
 RECORDED = ROOT / "benchmarks" / "compression"
 PLACE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
@@ -193,7 +198,12 @@ def command(runs: Sequence[Row]) -> str:
     return f"`{runs[0]['command']}`"
 
 
-TABLES: dict[str, Callable[[], str]] = {"compression": compression}
+def gpu() -> str:
+    """The comparisons recorded on GPUs."""
+    return markdown(recordings.HEAD, recordings.rows())
+
+
+TABLES: dict[str, Callable[[], str]] = {"compression": compression, "gpu": gpu}
 
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import tables
+from benchmarks import recordings, tables
+from engine import document
+from tests.documents import gpu_document, quick_document
 
 
 def test_the_readme_is_what_the_recorded_runs_give() -> None:
@@ -36,3 +38,13 @@ def test_figures_are_medians_over_the_seeds(tmp_path: Path, monkeypatch: pytest.
 def test_no_recorded_run_names_a_path_of_a_machine() -> None:
     for path in (tables.ROOT / "benchmarks").rglob("*.json"):
         assert not re.search(r'"(/\w|[A-Z]:\\)|/home/|/tmp/', path.read_text()), path
+
+
+def test_recordings_name_the_fastest_correct_variant(tmp_path: Path) -> None:
+    document.write(gpu_document(), tmp_path / "resnet50.json.gz")
+    document.write(quick_document(), tmp_path / "cpu.json.gz")
+    made = recordings.rows(tmp_path)
+    assert [each[1] for each in made] == [str(each) for each in gpu_document().workload.batch_sizes]
+    assert all("H100" in each[-1] for each in made)
+    assert all("FP8" not in each[3] for each in made), "suspect"
+    assert "faster" in made[0][4]
