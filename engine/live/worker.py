@@ -84,7 +84,7 @@ class LiveWorker:
                 env={
                     **cache_environment(),
                     **os.environ,
-                    **environment_of(job.workload),
+                    **environment_of(job.workload, "serve"),
                     "OPTIBENCH_PARENT": str(os.getpid()),
                     "PYTHONUNBUFFERED": "1",
                 },

@@ -21,8 +21,11 @@ def cpp_compiler() -> str | None:
     PyTorch loads the shared one. A program or kernel with a second, static copy in it crashes in
     whatever both of them use: locales, streams, regular expressions.
     """
-    names = (os.environ.get("CXX"), "g++", "clang++")
-    found = [path for name in names if name and (path := shutil.which(name))]
+    wanted = os.environ.get("CXX")
+    first = shutil.which(wanted) if wanted else None
+    found = [first] if first else []
+    for name in ("g++", "clang++"):
+        found += [path for folder in os.get_exec_path() if (path := shutil.which(name, path=folder))]
     return next((each for each in found if has_shared_library(each)), found[0] if found else None)
 
 
@@ -39,11 +42,22 @@ def has_shared_library(compiler: str) -> bool:
     return Path(answer).is_absolute() and Path(answer).exists()
 
 
-def settle() -> None:
-    """Let PyTorch's own compilers use what `cpp_compiler` chose; call it before they are imported."""
+def chosen_environment() -> dict[str, str]:
+    """What makes PyTorch's own compilers use what `cpp_compiler` chose; empty where they do already."""
     chosen = cpp_compiler()
-    if chosen and os.environ.get("CXX"):
-        os.environ["CXX"] = chosen
+    return {"CXX": chosen} if chosen and chosen != shutil.which(os.environ.get("CXX") or "g++") else {}
+
+
+def settle() -> None:
+    """Let PyTorch's own compilers in this process use what `cpp_compiler` chose.
+
+    Inductor reads the environment when its settings are imported, which exporting may have done already.
+    """
+    environment = chosen_environment()
+    os.environ.update(environment)
+    settings = sys.modules.get("torch._inductor.config")
+    if environment and settings is not None:
+        settings.cpp.cxx = (None, environment["CXX"])  # type: ignore[attr-defined]
 
 
 def c_compiler() -> str | None:

@@ -169,7 +169,7 @@ class Lane:
             timeout_s=work.workload.timeout_s,
             on_event=Notes(self.queue, work.phase),
             cancelled=Cancelled(self.queue, work.phase, self.stopping),
-            environment=environment_of(work.workload),
+            environment=environment_of(work.workload, work.phase.kind),
             writable=shared_caches(work),
             turn=turn,
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 from engine.errors import BadInput
 from engine.measure.cores import thread_environment, threads_for
 from engine.measurement import BuildResult
+from engine.runtimes.toolchain import chosen_environment
 from engine.schedule.plan import OPENING, compiles, shared
 from engine.spec import Use, Workload
 from engine.steps import step_for
@@ -170,7 +171,13 @@ def profile_job(work: Work) -> ProfileJob:
     )
 
 
-def environment_of(workload: Workload) -> dict[str, str]:
-    """What a worker finds in its environment: bounded threads, GPUs counted as NVML counts them."""
-    found = thread_environment(threads_for(workload.threads))
+def environment_of(workload: Workload, kind: str) -> dict[str, str]:
+    """What a worker finds in its environment: bounded threads, GPUs counted as NVML counts them.
+
+    What builds may start Inductor's pool of compiling processes; what is timed must not have them
+    beside it, and finds its kernels in a cache.
+    """
+    found = {**thread_environment(threads_for(workload.threads)), **chosen_environment()}
+    if kind != "build":
+        found["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
     return {**found, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"} if workload.device.startswith("cuda") else found

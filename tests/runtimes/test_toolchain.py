@@ -50,3 +50,24 @@ def test_a_compiler_with_a_static_standard_library_alone_is_passed_over(
     assert chosen not in (None, str(other))
     toolchain.settle()
     assert os.environ["CXX"] == chosen
+
+
+def test_a_compiler_chosen_late_reaches_inductor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = pytest.importorskip("torch._inductor.config")
+    other = tmp_path / "g++"
+    other.write_text("#!/bin/sh\necho libstdc++.so\n")
+    other.chmod(0o755)
+    monkeypatch.setenv("CXX", str(other))
+    monkeypatch.setattr(config.cpp, "cxx", (None, str(other)))
+    toolchain.settle()
+    assert config.cpp.cxx == (None, toolchain.cpp_compiler())
+
+
+def test_static_compilers_first_on_the_path_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = tmp_path / "g++"
+    other.write_text("#!/bin/sh\necho libstdc++.so\n")
+    other.chmod(0o755)
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert toolchain.cpp_compiler() not in (None, str(other))
+    assert toolchain.chosen_environment() == {"CXX": toolchain.cpp_compiler()}
