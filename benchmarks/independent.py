@@ -25,6 +25,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.handwritten import machine  # noqa: E402
 from engine.artifact import MANIFEST, Artifact, read_manifest  # noqa: E402
 from engine.feeds import random_feeds  # noqa: E402
 from engine.measure import clock  # noqa: E402
@@ -53,7 +54,9 @@ def main() -> None:
                 traceback.print_exc()
                 rows.append({**facts, "failed": f"{type(error).__name__}: {error}"})
             print(json.dumps(rows[-1]), flush=True)
-            options.out.write_text(json.dumps(rows, indent=1))
+            command = f"python benchmarks/independent.py --artifacts $OPTIBENCH_HOME/artifacts --out {options.out.name}"
+            found = {"command": command, "machine": machine(), "rows": rows}
+            options.out.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def by_dashboard(runtime: str, artifact: Artifact, spec: ModelSpec, batch_size: int, **options: Any) -> float:
