@@ -280,11 +280,15 @@ def machine() -> dict[str, str]:
     """What it ran on."""
     import torch
 
-    api = import_tensorrt()
+    try:
+        api = import_tensorrt()
+        tensorrt_version = f"{api.__name__} {api.__version__}"
+    except ImportError:
+        tensorrt_version = "not installed"
     return {
-        "gpu": torch.cuda.get_device_name(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
         "torch": torch.__version__,
-        "tensorrt": f"{api.__name__} {api.__version__}",
+        "tensorrt": tensorrt_version,
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
     }
 
