@@ -31,11 +31,8 @@ def torchvision(name: str, title: str) -> list[str]:
 
 
 FASTEST = [
-    "half > eager",
     "half > eager(cuda_graph=true)",
     "half > torch-compile(mode=reduce-overhead)",
-    "half > onnxruntime(cuda_graph=true, nhwc=true) [static]",
-    "tensorrt(cuda_graph=true) [static]",
     "half > tensorrt(cuda_graph=true) [static]",
 ]
 EVERY_RUNTIME = [
