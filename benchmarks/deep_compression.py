@@ -31,6 +31,7 @@ from benchmarks.facts import facts, write  # noqa: E402
 from benchmarks.mnist import splits  # noqa: E402
 from benchmarks.mnist_networks import lenet_5, lenet_300_100  # noqa: E402
 from engine.coding import container  # noqa: E402
+from engine.coding.learning import Running  # noqa: E402
 from engine.coding.pipeline import PAPER, Settings, compress  # noqa: E402
 from engine.coding.report import layer_report  # noqa: E402
 from engine.coding.targets import Lessons  # noqa: E402
@@ -108,7 +109,7 @@ def run(folder: Path, network: str, method: str, seed: int) -> None:
     started = time.perf_counter()
     module = train_baseline(case, (train, validation), seed)
     baseline_s = time.perf_counter() - started
-    compressed = compress(module, (train, validation), case.settings, seed=seed, progress=tell)
+    compressed = compress(module, (train, validation), case.settings, Running(seed=seed, progress=tell))
     compress_s = time.perf_counter() - started - baseline_s
     data = container.encode(compressed.contents, case.coding)
     encode_s = time.perf_counter() - started - baseline_s - compress_s

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -14,7 +12,7 @@ from engine.coding import resuming
 from engine.coding.canonical import shared_tensors
 from engine.coding.clipping import Clipping
 from engine.coding.layer_search import search
-from engine.coding.learning import Learning
+from engine.coding.learning import Learning, Running
 from engine.coding.pipeline import Compressed, check_outputs, contents_of
 from engine.coding.student import Student, compressible
 from engine.coding.targets import Lessons
@@ -41,31 +39,27 @@ def compress_by_clipping(
     module: nn.Module,
     data: tuple[Tensors, Tensors],
     settings: ClipSettings,
-    *,
-    index: int = 0,
-    device: str = "cpu",
-    seed: int = 0,
-    progress: Callable[..., None] = lambda *_, **__: None,
-    cancelled: Callable[[], bool] = lambda: False,
-    checkpoint: Path | None = None,
+    running: Running,
 ) -> Compressed:
-    """Compress a trained module by CLIP-Q, from labels alone. Raises Cancelled, BadInput, StepFailed.
-
-    Goes on from `checkpoint` where an interrupted run left one.
-    """
+    """Compress a trained module by CLIP-Q, from labels alone. Raises Cancelled, BadInput, StepFailed."""
+    device, seed = running.device, running.seed
     teacher = copy.deepcopy(module).requires_grad_(False)
     switch(teacher, training=False)
     with settled(device, seed):
         names = list(compressible(module, settings.keep, biases=False))
         student = Student.of(module, names, settings.learning_rate, device)
-        lessons = Lessons(teacher, data[0], index, settings.shift, device, needed=False)
-        learning = Learning(student, lessons, data[1], settings.batch_size, seed=seed, progress=progress)
-        learning.cancelled = cancelled
+        lessons = Lessons(teacher, data[0], running.index, settings.shift, device, needed=False)
+        learning = Learning(student, lessons, data[1], settings.batch_size, seed=seed, progress=running.progress)
+        learning.cancelled = running.cancelled
         clipping = Clipping(learning)
-        learning.checkpoint, learning.companion = checkpoint, clipping
-        if not resuming.resume(checkpoint, learning):
+        learning.checkpoint, learning.companion = running.checkpoint, clipping
+        if not resuming.resume(running.checkpoint, learning):
             clipping.settings = search(
-                learning, settings.trade, settings.trials, seed, lambda done, text: progress(SEARCH * done, text)
+                learning,
+                settings.trade,
+                settings.trials,
+                seed,
+                lambda done, text: running.progress(SEARCH * done, text),
             )
         clipping.train(settings.epochs, settings.learning_rate, (SEARCH, 1.0))
         shared = shared_tensors(clipping.result(), student.links)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from engine.coding import resuming
-from engine.coding.learning import Cancelled
+from engine.coding.learning import Cancelled, Running
 from engine.coding.pipeline import Compressed
 from engine.coding.student import compressible
 from engine.errors import PhaseFailed, StepFailed, Unsupported
@@ -34,17 +34,16 @@ def carry_out(
     narrow = [name for name, each in module.state_dict().items() if unstorable(each)]
     if narrow:
         raise Unsupported(f"{what} can't store {narrow[0]}.", "Put it before quantization or a change of precision.")
+    running = Running(
+        index=scores_index(context.spec),
+        device=context.device,
+        seed=context.seed,
+        progress=context.progress,
+        cancelled=context.cancelled,
+        checkpoint=context.checkpoint() / resuming.NAME,
+    )
     try:
-        made = method(
-            module,
-            data,
-            index=scores_index(context.spec),
-            device=context.device,
-            seed=context.seed,
-            progress=context.progress,
-            cancelled=context.cancelled,
-            checkpoint=context.checkpoint() / resuming.NAME,
-        )
+        made = method(module, data, running=running)
     except Cancelled as error:
         raise PhaseFailed("cancelled", "Cancelled.", "Retry it from the Runs page.") from error
     except (RuntimeError, IndexError) as error:

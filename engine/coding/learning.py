@@ -30,6 +30,21 @@ class Cancelled(Exception):
     """The user asked to stop."""
 
 
+@dataclass(frozen=True)
+class Running:
+    """How a compression is run: which output has the scores, where, from which seed, and who watches.
+
+    It goes on from `checkpoint`, a file, where an interrupted run left one.
+    """
+
+    index: int = 0
+    device: str = "cpu"
+    seed: int = 0
+    progress: Progress = lambda *_, **__: None
+    cancelled: Callable[[], bool] = lambda: False
+    checkpoint: Path | None = None
+
+
 @dataclass
 class Learning:
     """What every phase of compression shares: the student, what it learns from, and how it is watched.

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +12,7 @@ from torch import nn
 
 from engine.coding import resuming
 from engine.coding.canonical import shared_tensors
-from engine.coding.learning import Learning
+from engine.coding.learning import Learning, Running
 from engine.coding.saliency import prune_gradually
 from engine.coding.sharing import BIASES, Sharing
 from engine.coding.student import Student, compressible
@@ -79,37 +77,29 @@ def compress(
     module: nn.Module,
     data: tuple[Tensors, Tensors],
     settings: Settings,
-    *,
-    index: int = 0,
-    device: str = "cpu",
-    seed: int = 0,
-    progress: Callable[..., None] = lambda *_, **__: None,
-    cancelled: Callable[[], bool] = lambda: False,
-    checkpoint: Path | None = None,
+    running: Running,
 ) -> Compressed:
-    """Compress a trained module, which learns from itself as it was. Raises Cancelled, BadInput, StepFailed.
-
-    Goes on from `checkpoint` where an interrupted run left one.
-    """
+    """Compress a trained module, which learns from itself as it was. Raises Cancelled, BadInput, StepFailed."""
+    device = running.device
     names = list(compressible(module, settings.keep, biases=settings.biases))
     teacher = copy.deepcopy(module).to(device).requires_grad_(False)
     switch(teacher, training=False)
-    with settled(device, seed):
+    with settled(device, running.seed):
         student = Student.of(module, names, settings.learning_rate, device)
         learning = Learning(
             student,
-            Lessons(teacher, data[0], index, settings.shift, device, settings.alpha > 0.0),
+            Lessons(teacher, data[0], running.index, settings.shift, device, settings.alpha > 0.0),
             data[1],
             settings.batch_size,
             settings.temperature,
             settings.alpha,
-            seed,
-            progress,
-            cancelled,
+            running.seed,
+            running.progress,
+            running.cancelled,
         )
         sharing = Sharing(learning, levels_of(student, settings), settings.score == "saliency")
-        learning.checkpoint, learning.companion = checkpoint, sharing
-        resuming.resume(checkpoint, learning)
+        learning.checkpoint, learning.companion = running.checkpoint, sharing
+        resuming.resume(running.checkpoint, learning)
         total = max(1, settings.prune_epochs + settings.share_epochs + settings.tune_epochs)
         ends = (settings.prune_epochs / total, (settings.prune_epochs + settings.share_epochs) / total)
         rate = settings.learning_rate

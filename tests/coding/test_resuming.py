@@ -10,7 +10,7 @@ from torch import nn
 
 from engine.coding import container
 from engine.coding.clip_q import ClipSettings, compress_by_clipping
-from engine.coding.learning import Cancelled
+from engine.coding.learning import Cancelled, Running
 from engine.coding.pipeline import Compressed, Settings, compress
 from engine.training.tensors import Tensors
 
@@ -34,11 +34,11 @@ def blobs(count: int, seed: int) -> Tensors:
 
 
 def deep(**options: Any) -> Compressed:
-    return compress(network(), (blobs(300, 1), blobs(60, 2)), DEEP, seed=3, **options)
+    return compress(network(), (blobs(300, 1), blobs(60, 2)), DEEP, Running(seed=3, **options))
 
 
 def clip(**options: Any) -> Compressed:
-    return compress_by_clipping(network(), (blobs(300, 1), blobs(60, 2)), CLIP, seed=3, **options)
+    return compress_by_clipping(network(), (blobs(300, 1), blobs(60, 2)), CLIP, Running(seed=3, **options))
 
 
 @pytest.mark.parametrize(("method", "finished"), [(deep, 1), (deep, 3), (deep, 5), (clip, 1)])
