@@ -55,6 +55,13 @@ class Case:
 
 
 Findings = Iterator[tuple[str, str]]
+CHANGED = "Compare the route's steps one by one: an export or a fused operator changed the computation."
+INSTEAD = {
+    "fp32": CHANGED,
+    "tf32": CHANGED,
+    "fp16": "Try BF16, which has FP32's range; on a GPU, TF32 keeps FP32's file.",
+    "bf16": "Try FP16, whose steps are eight times finer; on a GPU, TF32 keeps FP32's file.",
+}
 
 
 def diagnose(
@@ -77,9 +84,7 @@ def wrong_outputs(case: Case) -> Findings:
     if parity is None or parity.passed is not False:
         return
     precision = parity.precision.upper()
-    advice = "Keep the sensitive layers in higher precision, or use FP16 or BF16 instead."
-    if parity.precision in ("fp32", "tf32"):
-        advice = "Compare the route's steps one by one: an export or a fused operator changed the computation."
+    advice = INSTEAD.get(parity.precision, "Keep the sensitive layers in higher precision, or use FP16 or BF16 instead.")
     if not parity.finite:
         yield f"The {precision} outputs hold NaN or infinity, so this variant can't be used.", advice
     elif parity.relative_l2 is not None and parity.tolerance is not None:
@@ -162,9 +167,12 @@ def disturbed(case: Case) -> Findings:
             "Check cooling and power limit, and measure again; compare only within one run.",
         )
     if case.result.unstable:
+        rounds = case.resident.rounds if case.resident is not None else 0
         yield (
             f"The timings were not stable: {case.result.unstable.rstrip('.')}.",
-            "Close other programs and run the Full preset, which interleaves five rounds.",
+            "Close other programs and measure again; until then trust the intervals, not the third digit."
+            if rounds > 1
+            else "Close other programs and run the Full preset, which interleaves five rounds.",
         )
     others = case.gpu.get("processes") or 0
     if others:
