@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -17,6 +18,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.facts import facts, write  # noqa: E402
+
 RECIPES = [
     "half > eager",
     "bfloat16 > eager",
@@ -49,8 +54,15 @@ def main() -> None:
     parser.add_argument("--preset", default="full")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    runs = []
     for name in ("first", "repeat"):
-        print(json.dumps(run(name, options)), flush=True)
+        runs.append(run(name, options))
+        print(json.dumps(runs[-1]), flush=True)
+    command = f"python benchmarks/orchestration.py --out FOLDER --model {options.model} --device {options.device}"
+    found = {"benchmark": "orchestration", "model": options.model, "device": options.device, "runs": runs}
+    machine = facts(f"{command} --preset {options.preset}", time.monotonic() - began, threads=os.cpu_count() or 1)
+    write(options.out / f"orchestration-{options.device.replace(':', '')}.json", {**found, **machine})
 
 
 def run(name: str, options: argparse.Namespace) -> dict[str, Any]:
