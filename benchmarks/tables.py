@@ -175,7 +175,7 @@ def t_interval(values: Sequence[float]) -> tuple[float, float]:
 def accuracies(runs: Sequence[Row]) -> str:
     """Accuracy before and after, and how much is lost."""
     before, after = (100 * median(each["accuracy"][name] for each in runs) for name in ("before", "after"))
-    return f"{before:.2f} → {after:.2f} % accuracy, {-middle(runs, 'accuracy_lost_points'):+.2f} points"
+    return f"{before:.2f} → {after:.2f} % accuracy, {0.0 - middle(runs, 'accuracy_lost_points'):+.2f} points"
 
 
 def shaky(runs: Sequence[Row]) -> str:
