@@ -25,7 +25,7 @@ class OnnxRuntimeTensorRT(Runtime):
     """Run an ONNX graph with ONNX Runtime's TensorRT provider.
 
     What TensorRT does not take runs on the CUDA provider, so nearly every graph works. Engines are
-    built when the model is opened and kept in a cache. Needs the TensorRT that this ONNX Runtime was
+    built once for each batch size and kept in a cache. Needs the TensorRT that this ONNX Runtime was
     built for. Not yet run against TensorRT by its authors: only TensorRT for RTX was at hand.
     """
 
@@ -37,6 +37,7 @@ class OnnxRuntimeTensorRT(Runtime):
     modules = ("onnxruntime",)
     devices = ("cuda",)
     family = "onnxruntime"
+    compiles = True
 
     tf32: bool = option(False, "Use TF32 tensor cores for FP32 matrix products and convolutions", label="TF32")
     cuda_graph: bool = option(False, "Capture the whole inference once and replay it", label="CUDA graph")

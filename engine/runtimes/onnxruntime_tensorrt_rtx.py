@@ -22,7 +22,7 @@ PLUGIN = "onnxruntime-ep-nv-tensorrt-rtx"
 class OnnxRuntimeTensorRTRtx(Runtime):
     """Run an ONNX graph with ONNX Runtime's plugin provider for TensorRT for RTX.
 
-    Kernels are compiled on first use and kept in a cache. The plugin brings its own TensorRT for
+    Kernels are compiled once for each batch size and kept in a cache. The plugin brings its own TensorRT for
     RTX. It has no switch for TF32, so an FP32 graph counts as TF32 here.
     """
 
@@ -34,6 +34,7 @@ class OnnxRuntimeTensorRTRtx(Runtime):
     modules = ("onnxruntime",)
     devices = ("cuda",)
     family = "onnxruntime"
+    compiles = True
 
     cuda_graph: bool = option(False, "Capture the whole inference once and replay it", label="CUDA graph")
 
