@@ -27,7 +27,7 @@ lint: $(TESTABLE)
 	$(BIN)/mypy engine pages app.py
 
 gpu-test: $(TESTABLE)
-	$(BIN)/python -m pytest -ra -m gpu --junitxml=benchmarks/gpu-tests.xml
+	$(BIN)/python benchmarks/gpu_tests.py --out benchmarks/gpu-tests.xml
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || \
