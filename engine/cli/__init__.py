@@ -184,6 +184,7 @@ def serve(
     free_port(port)
     schedule.ensure_running(settings.load())
     options = ["--server.address=localhost", f"--server.port={port}", f"--server.headless={str(not browser).lower()}"]
+    print(f"Optibench: http://localhost:{port} (Ctrl-C stops the dashboard; what is running goes on)", flush=True)
     os.chdir(ROOT)
     os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), *options])
 
