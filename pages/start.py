@@ -60,18 +60,18 @@ with grid.container(border=True, height="stretch"):
     if st.button("Upload a model", icon=":material/upload_file:", key="upload_model", width="stretch"):
         st.switch_page("pages/models.py", query_params={"add": "upload"})
 with grid.container(border=True, height="stretch"):
-    st.markdown("**Open recorded GPU results**")
-    st.caption("Real runs with GPU, versions and date, to look at without a GPU.")
+    st.markdown("**Open recorded results**")
+    st.caption("Real runs with machine, versions and date, to look at without a GPU.")
     st.space("stretch")
     results = st.popover(
-        "Open recorded GPU results", icon=":material/inventory_2:", width="stretch", key="recorded", on_change="rerun"
+        "Open recorded results", icon=":material/inventory_2:", width="stretch", key="recorded", on_change="rerun"
     )
     with results:
         found = recorded.recordings() if results.open else []
         if not found:
             st.caption("No recorded results are in this installation.")
         for each in found:
-            label = badges.plain(f"{each.model} · {each.machine} · {each.date} · recorded, {each.variants} variants")
+            label = badges.plain(f"{each.name} · {each.machine} · {each.date} · recorded, {each.variants} variants")
             if st.button(label, key=f"recorded_{each.path.name}", width="stretch", type="tertiary"):
                 comparison = recorded.open_recording(each)
                 choose("comparison", comparison)

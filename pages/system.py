@@ -25,7 +25,7 @@ for device in found["devices"]:
         st.caption(badges.plain(machine.facts_text(device)))
 if found.get("no_gpu_reason"):
     st.info(
-        f"No NVIDIA GPU: {badges.plain(found['no_gpu_reason'])} The start page has recorded GPU results.",
+        f"No NVIDIA GPU: {badges.plain(found['no_gpu_reason'])} The start page has recorded results.",
         icon=":material/info:",
     )
 

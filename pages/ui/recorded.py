@@ -42,11 +42,11 @@ def read(path: str, modified: float) -> Recording | None:
 
 
 def recordings() -> list[Recording]:
-    """Every recorded comparison, by model, machine and date."""
+    """Every recorded comparison, by name, machine and date."""
     files = sorted([*FOLDER.rglob("*.json"), *FOLDER.rglob("*.json.gz")])
     found = [read(str(each), each.stat().st_mtime) for each in files]
     return sorted(
-        (each for each in found if each is not None), key=lambda each: (each.model.lower(), each.machine, each.date)
+        (each for each in found if each is not None), key=lambda each: (each.name.lower(), each.machine, each.date)
     )
 
 
