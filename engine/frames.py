@@ -163,7 +163,8 @@ def machine(document: ComparisonDocument) -> str:
         return str(gpu.get("name", "NVIDIA GPU") if isinstance(gpu, dict) else gpu)
     cpu = facts.get("cpu")
     if isinstance(cpu, dict) and cpu.get("name"):
-        return f"{cpu['name']}, {facts.get('threads') or cpu.get('cores') or '?'} threads"
+        threads = facts.get("threads") or cpu.get("cores") or "?"
+        return f"{cpu['name']}, {threads} thread{'' if threads == 1 else 's'}"
     return str(cpu or document.workload.device)
 
 

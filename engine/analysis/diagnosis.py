@@ -56,6 +56,7 @@ class Case:
 
 Findings = Iterator[tuple[str, str]]
 CHANGED = "Compare the route's steps one by one: an export or a fused operator changed the computation."
+WIDER = "Keep the sensitive layers in higher precision, or use FP16 or BF16 instead."
 INSTEAD = {
     "fp32": CHANGED,
     "tf32": CHANGED,
@@ -84,7 +85,9 @@ def wrong_outputs(case: Case) -> Findings:
     if parity is None or parity.passed is not False:
         return
     precision = parity.precision.upper()
-    advice = INSTEAD.get(parity.precision, "Keep the sensitive layers in higher precision, or use FP16 or BF16 instead.")
+    advice = INSTEAD.get(
+        parity.precision, "Keep the sensitive layers in higher precision, or use FP16 or BF16 instead."
+    )
     if not parity.finite:
         yield f"The {precision} outputs hold NaN or infinity, so this variant can't be used.", advice
     elif parity.relative_l2 is not None and parity.tolerance is not None:

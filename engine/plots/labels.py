@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -13,17 +16,18 @@ from engine.plots.colours import BAD_TEXT, MUTED, STATUSES, TEXT, WARNING_TEXT, 
 from engine.plots.hover import Row
 
 NAME_LENGTH = 36
+LONGEST_HEAD = 20
+BRACKETS = re.compile(r" \([^()]*\)")
 TIMED = ("latency_ms", "throughput_per_s")
 
 
 def row_labels(row: Row, facts: Metric, position: int, theme: Theme, *, pale: bool, bold: bool) -> list[dict[str, Any]]:
-    """The variant's name above its bar; at the bar's height its figure, or its status in words.
+    """The variant's `name` above its bar; at the bar's height its figure, or its status in words.
 
     What is pale stays readable: its text is grey, not transparent.
     """
     suspect = row["status"] == "suspect"
-    name = row["label"] if len(row["label"]) <= NAME_LENGTH else row["label"][: NAME_LENGTH - 1] + "…"
-    name = escape(name)
+    name = escape(row["name"])
     name = f"Suspect: {name}" if suspect else f"<b>{name}</b>" if bold or row["baseline"] else name
     text, shade = figure_text(row, facts, theme)
     quiet = MUTED[theme] if pale else ""
@@ -34,6 +38,28 @@ def row_labels(row: Row, facts: Metric, position: int, theme: Theme, *, pale: bo
         note(text, quiet or shade, position + 0.1, right=not empty),
         *([note("unstable", quiet or WARNING_TEXT[theme], position + 0.42, right=True)] if shaky else []),
     ]
+
+
+def fitting(labels: Sequence[str]) -> list[str]:
+    """The labels, short enough for a narrow chart and still told apart.
+
+    A long one loses its options in brackets where no other is then called the same, and then its
+    middle: runtimes stand at the beginning, and what differs most often at the end.
+    """
+    bare = [BRACKETS.sub("", each) for each in labels]
+    counts = Counter(bare)
+    shorter = [
+        plain if len(each) > NAME_LENGTH and counts[plain] == 1 else each
+        for each, plain in zip(labels, bare, strict=True)
+    ]
+    return [each if len(each) <= NAME_LENGTH else without_middle(each) for each in shorter]
+
+
+def without_middle(label: str) -> str:
+    """A label of NAME_LENGTH characters: the runtime's name, and as much as fits of the end."""
+    runtime, separator, _ = label.partition(" · ")
+    head = f"{runtime}{separator}"[:LONGEST_HEAD]
+    return f"{head}…{label[len(head) + 1 - NAME_LENGTH :]}"
 
 
 def note(text: str, colour: str, y: float, *, right: bool) -> dict[str, Any]:
