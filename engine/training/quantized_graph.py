@@ -10,7 +10,7 @@ import torch
 from engine.errors import BadInput, StepFailed
 from engine.training.tensors import Tensors
 
-OBSERVERS = ("histogram", "min-max")
+LAYERS = "torch.nn.modules."
 
 
 def make_quantizer(graph: Any, keep: str, *, observer: str = "histogram", training: bool = False) -> Any:
@@ -40,12 +40,28 @@ def capture(module: Any, inputs: tuple[Any, ...], shapes: Any) -> Any:
     """The module as one graph that quantization can insert its operators into."""
     try:
         with torch.no_grad():
-            return torch.export.export(module, inputs, dynamic_shapes=shapes, strict=False).module()
+            return with_sources(torch.export.export(module, inputs, dynamic_shapes=shapes, strict=False).module())
     except Exception as error:  # torch.export raises a dozen kinds of errors, some of them private
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise StepFailed(
             f"The model's graph can't be captured: {first}", "Quantize its ONNX form: int8-qdq."
         ) from error
+
+
+def with_sources(graph: Any) -> Any:
+    """Say at each operator which of PyTorch's layers it came from; the quantizer looks for layers by it.
+
+    Newer versions of PyTorch find it out from the stack of modules; 2.11 does not.
+    """
+    for node in graph.graph.nodes:
+        stack = list((node.meta.get("nn_module_stack") or {}).values())
+        if node.op != "call_function" or not stack or "source_fn_stack" in node.meta:
+            continue
+        name, kind = stack[-1]
+        layer = getattr(torch.nn, str(kind).rpartition(".")[2], None) if str(kind).startswith(LAYERS) else None
+        if layer is not None:
+            node.meta["source_fn_stack"] = [(name, layer)]
+    return graph
 
 
 @torch.no_grad()
