@@ -17,6 +17,7 @@ from engine.plots.hover import Row
 
 NAME_LENGTH = 36
 LONGEST_HEAD = 20
+MORE_HEAD = (4, 8, 12)
 BRACKETS = re.compile(r" \([^()]*\)")
 TIMED = ("latency_ms", "throughput_per_s")
 
@@ -52,13 +53,21 @@ def fitting(labels: Sequence[str]) -> list[str]:
         plain if len(each) > NAME_LENGTH and counts[plain] == 1 else each
         for each, plain in zip(labels, bare, strict=True)
     ]
-    return [each if len(each) <= NAME_LENGTH else without_middle(each) for each in shorter]
+    names = [without_middle(each) for each in shorter]
+    for more in MORE_HEAD:
+        alike = {name for name, count in Counter(names).items() if count > 1}
+        names = [
+            without_middle(each, more) if name in alike else name for each, name in zip(shorter, names, strict=True)
+        ]
+    return names
 
 
-def without_middle(label: str) -> str:
-    """A label of NAME_LENGTH characters: the runtime's name, and as much as fits of the end."""
+def without_middle(label: str, more: int = 0) -> str:
+    """At most NAME_LENGTH characters: the runtime's name, `more` of what follows, and as much as fits of the end."""
+    if len(label) <= NAME_LENGTH:
+        return label
     runtime, separator, _ = label.partition(" · ")
-    head = f"{runtime}{separator}"[:LONGEST_HEAD]
+    head = label[: min(len(runtime + separator), LONGEST_HEAD) + more]
     return f"{head}…{label[len(head) + 1 - NAME_LENGTH :]}"
 
 

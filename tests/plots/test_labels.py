@@ -30,3 +30,12 @@ def test_options_go_where_nothing_else_is_called_the_same() -> None:
     assert fitting(["ONNX Runtime · Distillation (Teacher sample:digits_teacher, Ratio 0.5)"]) == [
         "ONNX Runtime · Distillation"
     ]
+
+
+def test_what_differs_in_the_middle_is_shown() -> None:
+    first, second = fitting(
+        [f"PyTorch eager · {way} pruning (Ratio 0.5) · Fine-tuning (Epochs 10)" for way in ("Channel", "Magnitude")]
+    )
+    assert first.startswith("PyTorch eager · Chan…")
+    assert second.startswith("PyTorch eager · Magn…")
+    assert max(len(first), len(second)) <= NAME_LENGTH
