@@ -42,6 +42,8 @@ def main() -> None:
     parser.add_argument("--artifacts", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
+    command = f"python benchmarks/independent.py --artifacts $OPTIBENCH_HOME/artifacts --out {options.out.name}"
+    told = {"command": command, "machine": machine()}
     rows: list[dict[str, Any]] = []
     for manifest in sorted(options.artifacts.rglob(MANIFEST)):
         artifact = read_manifest(manifest.parent)
@@ -54,9 +56,7 @@ def main() -> None:
                 traceback.print_exc()
                 rows.append({**facts, "failed": f"{type(error).__name__}: {error}"})
             print(json.dumps(rows[-1]), flush=True)
-            command = f"python benchmarks/independent.py --artifacts $OPTIBENCH_HOME/artifacts --out {options.out.name}"
-            found = {"command": command, "machine": machine(), "rows": rows}
-            options.out.write_text(json.dumps(found, indent=1) + "\n")
+            options.out.write_text(json.dumps({**told, "rows": rows}, indent=1) + "\n")
 
 
 def by_dashboard(runtime: str, artifact: Artifact, spec: ModelSpec, batch_size: int, **options: Any) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 from engine import document as documents
 from engine.analysis import numbers
 from engine.document import ComparisonDocument, Result, VariantDocument
+from engine.frames import machine
 
 FOLDER = Path(__file__).resolve().parent
 HEAD = ("model", "batch", "reference", "fastest correct variant", "gain", "relative error", "measured on")
@@ -63,5 +64,4 @@ def gain(variant: VariantDocument, result: Result) -> str:
 
 def place(document: ComparisonDocument) -> str:
     """GPU and date of a recording."""
-    gpu = document.environment.get("gpu") or {}
-    return f"{gpu.get('name', 'GPU')}, {document.created[:10]}"
+    return f"{machine(document)}, {document.created[:10]}"

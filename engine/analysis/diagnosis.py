@@ -85,9 +85,7 @@ def wrong_outputs(case: Case) -> Findings:
     if parity is None or parity.passed is not False:
         return
     precision = parity.precision.upper()
-    advice = INSTEAD.get(
-        parity.precision, "Keep the sensitive layers in higher precision, or use FP16 or BF16 instead."
-    )
+    advice = INSTEAD.get(parity.precision, WIDER)
     if not parity.finite:
         yield f"The {precision} outputs hold NaN or infinity, so this variant can't be used.", advice
     elif parity.relative_l2 is not None and parity.tolerance is not None:

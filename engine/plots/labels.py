@@ -67,8 +67,12 @@ def without_middle(label: str, more: int = 0) -> str:
     if len(label) <= NAME_LENGTH:
         return label
     runtime, separator, _ = label.partition(" · ")
-    head = label[: min(len(runtime + separator), LONGEST_HEAD) + more]
-    return f"{head}…{label[len(head) + 1 - NAME_LENGTH :]}"
+    return elided(label, min(len(runtime + separator), LONGEST_HEAD) + more, NAME_LENGTH)
+
+
+def elided(text: str, head: int, length: int) -> str:
+    """The first `head` characters of a longer text, and as much of its end as fits into `length`."""
+    return f"{text[:head]}…{text[head + 1 - length :]}"
 
 
 def note(text: str, colour: str, y: float, *, right: bool) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from engine.analysis import numbers
 from engine.plots.colours import MUTED, TEXT, Theme, colour
+from engine.plots.labels import elided
 from engine.plots.theme import template
 
 SHOWN = 15
@@ -75,4 +76,4 @@ def shorten(name: str) -> str:
     if len(name) <= NAME_LENGTH:
         return name
     half = NAME_LENGTH // 2 - 1
-    return f"{name[:half]}…{name[-half:]}"
+    return elided(name, half, 2 * half + 1)

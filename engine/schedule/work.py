@@ -9,7 +9,6 @@ from pathlib import Path
 from engine.errors import BadInput
 from engine.measure.cores import thread_environment, threads_for
 from engine.measurement import BuildResult
-from engine.runtimes.toolchain import chosen_environment
 from engine.schedule.plan import OPENING, compiles, shared
 from engine.spec import Use, Workload
 from engine.steps import step_for
@@ -177,7 +176,7 @@ def environment_of(workload: Workload, kind: str) -> dict[str, str]:
     What builds may start Inductor's pool of compiling processes; what is timed must not have them
     beside it, and finds its kernels in a cache.
     """
-    found = {**thread_environment(threads_for(workload.threads)), **chosen_environment()}
+    found = thread_environment(threads_for(workload.threads))
     if kind != "build":
         found["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
     return {**found, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"} if workload.device.startswith("cuda") else found
