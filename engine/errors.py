@@ -71,3 +71,9 @@ class PhaseFailed(OptibenchError):
     def __init__(self, status: str, reason: str, hint: str = "") -> None:
         super().__init__(reason, hint)
         self.status = status
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of a message that says something, at most 300 characters, without its full stop."""
+    lines = [each.strip() for each in str(error).splitlines() if each.strip()]
+    return (lines[0] if lines else type(error).__name__)[:300].rstrip(".")

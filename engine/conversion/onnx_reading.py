@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.artifact import Artifact
+from engine.conversion.onnx_rewriting import plainer
 from engine.errors import StepFailed, Unsupported
 from engine.spec import ModelSpec
 
@@ -25,8 +26,8 @@ SAME_MEANING = {
 OPERATOR = re.compile(r"operation_type='(?P<name>\w+)', version=(?P<version>\d+)")
 
 
-def rebuilt(model: ModelProto, spec: ModelSpec) -> tuple[ModelProto, Any]:
-    """The graph in an opset that onnx2torch takes, and the module made of it.
+def rebuilt(model: ModelProto, spec: ModelSpec, shapes: Mapping[str, tuple[int, ...]]) -> tuple[ModelProto, Any]:
+    """The graph in an opset that onnx2torch takes, and the module made of it; `shapes` has its inputs' sizes.
 
     Raises Unsupported naming the operator that stops it.
     """
@@ -34,9 +35,10 @@ def rebuilt(model: ModelProto, spec: ModelSpec) -> tuple[ModelProto, Any]:
 
     order_inputs(model, spec)
     without_allowzero(model)
+    plainer(model, shapes)
     current = max((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), default=1)
     problem: Exception | None = None
-    for opset in (current, *(each for each in OPSETS if each < current)):
+    for opset in (current, *(each for each in OPSETS if each != current)):
         try:
             graph = model if opset == current else onnx.version_converter.convert_version(model, opset)
             return graph, convert(graph)

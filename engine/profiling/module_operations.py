@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from engine.artifact import Artifact
-from engine.errors import Unsupported
-from engine.runtimes.torch_session import first_line
+from engine.errors import Unsupported, first_line
 from engine.spec import ModelSpec
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from engine.errors import BadInput, StepFailed, Unsupported
+from engine.errors import BadInput, StepFailed, Unsupported, first_line
 from engine.pruning.heads import Attention, attentions, attribute, resize
 from engine.pruning.layers import belongs
 from engine.pruning.outputs import output_layers
@@ -162,11 +162,6 @@ def check_forward(module: nn.Module, inputs: tuple[Any, ...], shapes: list[tuple
         raise Unsupported(
             f"Pruning would change the outputs from {shapes} to {found}.", "Keep the layers that give them."
         )
-
-
-def first_line(error: BaseException) -> str:
-    lines = [each.strip() for each in str(error).splitlines() if each.strip()]
-    return lines[0][:200] if lines else type(error).__name__
 
 
 def widths(module: nn.Module) -> dict[str, tuple[int, int]]:

@@ -115,9 +115,12 @@ class Library:
         config.set_runtime_cache(kept)
         return engine.create_execution_context(config), kept
 
-    def fp32_becomes(self, asked_for_tf32: bool, convolutional: bool) -> str:
-        """What FP32 really is: TensorRT for RTX 1.4 convolves in TF32 whatever the flag says (seen on an H100)."""
-        return "tf32" if asked_for_tf32 or (self.jit and convolutional) else "fp32"
+    def fp32_becomes(self, asked_for_tf32: bool) -> str:
+        """What FP32 really is: TensorRT for RTX 1.4 computes in TF32 whatever the flag says.
+
+        Seen on an H100 for convolutions and for the matrix products of a BERT encoder.
+        """
+        return "tf32" if asked_for_tf32 or self.jit else "fp32"
 
     def capturable(self, context: Any, stream: int) -> bool:
         """Whether an inference can be captured into a CUDA graph, where the library tells; else it is tried."""

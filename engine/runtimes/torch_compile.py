@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.artifact import Artifact
-from engine.errors import MissingDependency, OptibenchError, Unsupported
+from engine.errors import MissingDependency, OptibenchError, Unsupported, first_line
 from engine.plugin import option
 from engine.runtimes.base import Runtime, Session, Site
 from engine.runtimes.eager import load_module, lowered
 from engine.runtimes.toolchain import missing_compiler, settle
-from engine.runtimes.torch_errors import first_line, translate
+from engine.runtimes.torch_errors import translate
 from engine.runtimes.torch_session import Call, TorchSession, set_up
 from engine.spec import ModelSpec
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 from engine.conversion.casting import NO_KERNEL
-from engine.errors import OptibenchError, OutOfMemory, Unsupported
+from engine.errors import OptibenchError, OutOfMemory, Unsupported, first_line
 
 OUT_OF_MEMORY = ("CUDA out of memory", "can't allocate memory")
 JIT_FAILED = "The following operation failed in the TorchScript interpreter"
@@ -54,12 +54,6 @@ def translate(error: Exception) -> Exception:
     if text.startswith(JIT_FAILED):
         return OptibenchError(f"The script failed: {last_line(text)}", "The log has where in the model it happened.")
     return error
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of a message, at most 300 characters, without its full stop."""
-    lines = [each.strip() for each in str(error).splitlines() if each.strip()]
-    return (lines[0] if lines else type(error).__name__)[:300].rstrip(".")
 
 
 def last_line(text: str) -> str:

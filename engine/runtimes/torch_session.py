@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.errors import MissingDependency, Unsupported
+from engine.errors import MissingDependency, Unsupported, first_line
 from engine.runtimes.base import Session, Site
 from engine.runtimes.inputs import checked
-from engine.runtimes.torch_errors import first_line as first_line
 from engine.runtimes.torch_errors import raise_translated, translated
 from engine.runtimes.torch_errors import translate as translate
 from engine.spec import ModelSpec

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
-from engine.errors import MissingDependency, OptibenchError, OutOfMemory, StepFailed, Unsupported
+from engine.errors import MissingDependency, OptibenchError, OutOfMemory, StepFailed, Unsupported, first_line
 from engine.plugin import installed_version
 from engine.runtimes.tensorrt_library import gpu_refusal, says_out_of_memory
 from engine.runtimes.tensorrt_library import load as tensorrt_load
-from engine.runtimes.torch_session import first_line, translate
+from engine.runtimes.torch_session import translate
 from engine.spec import ModelSpec
 
 REQUIREMENT = "torch-tensorrt|torch-tensorrt-rtx"
@@ -48,9 +48,9 @@ def facts(library: Any) -> dict[str, Any]:
     }
 
 
-def precision_of(asked_for_tf32: bool, precision: str, convolutional: bool) -> str:
+def precision_of(asked_for_tf32: bool, precision: str) -> str:
     """What a program of this precision really computes in."""
-    return tensorrt_load().fp32_becomes(asked_for_tf32, convolutional) if precision == "fp32" else precision
+    return tensorrt_load().fp32_becomes(asked_for_tf32) if precision == "fp32" else precision
 
 
 def refusal(spec: ModelSpec, device: str) -> str | None:

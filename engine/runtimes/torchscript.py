@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.artifact import Artifact
-from engine.errors import MissingDependency, Unsupported
+from engine.errors import MissingDependency, Unsupported, first_line
 from engine.plugin import option
 from engine.runtimes.base import Runtime, Session, Site
 from engine.runtimes.eager import gpu_options, lowered
-from engine.runtimes.torch_errors import first_line, translate
+from engine.runtimes.torch_errors import translate
 from engine.runtimes.torch_session import Call, TorchSession, set_up, torchscript_warnings_ignored
 from engine.spec import ModelSpec
 

@@ -50,8 +50,8 @@ class AotCompile(Step):
         import torch
         import torch._inductor
 
+        from engine.errors import first_line
         from engine.formats import exported_program
-        from engine.runtimes.torch_errors import first_line
         from engine.runtimes.torch_session import require_device
 
         device = context.device

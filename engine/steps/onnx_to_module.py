@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from engine.artifact import Artifact
 from engine.errors import Unsupported
 from engine.spec import ModelSpec
@@ -38,11 +40,12 @@ class OnnxToModule(Step):
         from engine.formats import torch_module
 
         context.progress(0.1, "Rebuilding the graph")
-        graph, module = rebuilt(onnx_format.load(source.path), context.spec)
+        example = context.example()
+        shapes = {name: np.shape(value) for name, value in example.items()}
+        graph, module = rebuilt(onnx_format.load(source.path), context.spec, shapes)
         save_graph(graph, context.folder / torch_module.CARRIED[1])
         path = torch_module.write(context.folder, torch_module.GRAPH, {}, module.state_dict())
         context.progress(0.6, "Comparing it with the graph")
-        example = context.example()
         found = outputs(torch_module.load(path), example, context.spec)
         expected = run_onnx(source, example)
         if isinstance(found, Exception):

@@ -106,13 +106,11 @@ class TensorRTBuild(Step):
 
     def facts(self, source: Artifact, library: Library, network: Any, context: Context) -> dict[str, Any]:
         """The details of the engine."""
-        layer_type = library.api.LayerType.CONVOLUTION
-        convolutional = any(network.get_layer(index).type == layer_type for index in range(network.num_layers))
         precision = source.precision
         if precision == "fp32":
-            precision = library.fp32_becomes(self.tf32, convolutional)
+            precision = library.fp32_becomes(self.tf32)
             if precision != "fp32" and not self.tf32:
-                context.warn(f"{library.name} convolves in TF32 although TF32 is off; this engine counts as TF32.")
+                context.warn(f"{library.name} computes in TF32 although TF32 is off; this engine counts as TF32.")
         static = context.static_batch
         return {
             **library.facts(),

@@ -76,11 +76,10 @@ class CompileProgram(Step):
             path = self.save(library, compiled, context.folder, arguments, dynamic)
         except Exception as error:  # the compiler raises whatever its parts raise
             raise torch_tensorrt.explained(error, "compiling with Torch-TensorRT") from error
-        kinds = torch_tensorrt.program_kinds(program.graph)
         report = torch_tensorrt.hybrid(torch_tensorrt.program_kinds(compiled.graph))
         torch_tensorrt.require_engines(report)
         report |= work_details(source, context.spec)
-        facts = described(self.tf32, source, context, library, kinds)
+        facts = described(self.tf32, source, context, library)
         return source.derive("torch-tensorrt", path, **facts, **report)
 
     def save(self, library: Any, compiled: Any, folder: Path, arguments: tuple[Any, ...], dynamic: Any) -> Path:
@@ -145,7 +144,6 @@ class CompileScript(Step):
         try:
             context.progress(0.1, "Torch-TensorRT is building engines")
             script = torchscript.load(source.path).to(context.device).eval()
-            kinds = torch_tensorrt.script_kinds(script)
             compiled = library.compile(
                 script,
                 ir="ts",
@@ -162,7 +160,7 @@ class CompileScript(Step):
             raise torch_tensorrt.explained(error, "compiling with Torch-TensorRT") from error
         report = torch_tensorrt.hybrid(torch_tensorrt.script_kinds(compiled))
         torch_tensorrt.require_engines(report)
-        facts = described(self.tf32, source, context, library, kinds)
+        facts = described(self.tf32, source, context, library)
         return source.derive("torch-tensorrt", path, **facts, **report)
 
 
@@ -172,13 +170,12 @@ def batches_of(context: Context) -> tuple[int, int, int]:
     return (static, static, static) if static else context.batch_range
 
 
-def described(tf32: bool, source: Artifact, context: Context, library: Any, kinds: list[str]) -> dict[str, Any]:
-    """The details of the compiled artifact; `kinds` are the operators of what was compiled."""
+def described(tf32: bool, source: Artifact, context: Context, library: Any) -> dict[str, Any]:
+    """The details of the compiled artifact."""
     static = context.static_batch
-    convolutional = any("conv" in each for each in kinds)
-    precision = torch_tensorrt.precision_of(tf32, source.precision, convolutional)
+    precision = torch_tensorrt.precision_of(tf32, source.precision)
     if precision == "tf32" and not tf32:
-        context.warn("TensorRT for RTX convolves in TF32 although TF32 is off; this program counts as TF32.")
+        context.warn("TensorRT for RTX computes in TF32 although TF32 is off; this program counts as TF32.")
     return {
         **torch_tensorrt.facts(library),
         "precision": precision,

@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from engine.data.splits import UNLABELLED
-from engine.errors import BadInput
+from engine.errors import BadInput, first_line
 from engine.torch_bridge import flatten
 from engine.training.objective import label_loss, log_scores
 from engine.training.tensors import Batch, Tensors
@@ -147,7 +147,3 @@ def check_match(student: nn.Module, teacher: nn.Module, batch: Batch, index: int
             f"The student gives {mine} for each sample and the teacher {theirs}.",
             'Give the student as many classes, for example arguments="num_classes=10".',
         )
-
-
-def first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

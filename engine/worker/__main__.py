@@ -12,7 +12,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from engine.errors import OptibenchError, OutOfMemory
+from engine.errors import OptibenchError
+from engine.worker.explaining import explain
 from engine.worker.protocol import Outcome, Reporter, read_job, write_result
 
 PR_SET_PDEATHSIG = 1
@@ -47,37 +48,6 @@ def main(folder: Path) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # libraries that crash while they unload must not spoil a finished result
-
-
-def explain(error: Exception) -> Outcome:
-    """Turn an exception that nobody translated into one sentence."""
-    text = f"{type(error).__name__}: {first_line(error)}"
-    if is_out_of_memory(error):
-        known = OutOfMemory("Memory ran out.", "Try a smaller batch size.")
-        return Outcome("oom", {}, f"{known.reason} {first_line(error)}", known.hint)
-    return Outcome("failed", {}, text, "The log has the details; the command below it reproduces this.")
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of a message that says something, at most 300 characters."""
-    for line in str(error).splitlines():
-        if line.strip():
-            return line.strip()[:300]
-    return "no message"
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a library's exception means that memory ran out."""
-    text = f"{type(error).__name__} {error}".lower()
-    signs = (
-        "outofmemory",
-        "out of memory",
-        "can't allocate memory",
-        "failed to allocate memory",
-        "bad_alloc",
-        "cuda_error_out_of_memory",
-    )
-    return isinstance(error, MemoryError) or any(sign in text for sign in signs)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def test_it_builds_what_was_asked_for(
         source = narrow().apply(source, GivenContext(digits_spec, tmp_path / "narrow", device="cpu"))
     made = TensorRTBuild().apply(source, GivenContext(digits_spec, tmp_path, static_batch=static))
     assert made.format == "tensorrt-engine"
-    assert made.precision == ("fp16" if step else "tf32")  # this library convolves in TF32 whatever the flag says
+    assert made.precision == ("fp16" if step else "tf32")  # this library computes in TF32 whatever the flag says
     assert made.details.get("batch_size") == static
     assert made.details["output_names"] == ["scores"]
     assert made.details["network_layers"] >= 10

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import pytest
 from onnx import helper, numpy_helper
 
 from engine.artifact import write_manifest
 from engine.formats.onnx import Onnx
 from engine.inspection.onnx_graph import inspect_onnx
+from tests.formats.graphs import graph, weights
 from tests.steps.models import build_route
 
 
@@ -43,3 +45,29 @@ def test_half_of_a_model_in_16_bits_is_refused_and_says_why(tmp_path: Path) -> N
         result, _ = build_route(tmp_path / "model", spec, step, tmp_path / "work")
         assert result.status == "unsupported"
         assert said in result.reason
+
+
+@pytest.mark.parametrize("padding", ["SAME_UPPER", "SAME_LOWER", "VALID"])
+@pytest.mark.parametrize("size", [15, 16])
+def test_a_graph_of_other_frameworks_becomes_a_module(padding: str, size: int, tmp_path: Path) -> None:
+    """Weights in Constant nodes (Paddle), padding by name (TensorFlow) and a global maximum; the step compares."""
+    constant = helper.make_node("Constant", [], ["w"], value=numpy_helper.from_array(weights(8, 3, 3, 3)))
+    path = graph(
+        tmp_path / "other.onnx",
+        [
+            ("Conv", ["x", "w"], ["c"], {"auto_pad": padding, "strides": [2, 2], "kernel_shape": [3, 3]}),
+            ("MaxPool", ["c"], ["m"], {"auto_pad": padding, "strides": [2, 2], "kernel_shape": [2, 2]}),
+            ("GlobalMaxPool", ["m"], ["g"], {}),
+            ("Flatten", ["g"], ["y"], {}),
+        ],
+        [("x", 1, ("n", 3, size, size))],
+        [("y", 1, ("n", 8))],
+    )
+    model = onnx.load(str(path))
+    model.graph.node.insert(0, constant)
+    onnx.save(model, str(path))
+    artifact = Onnx.admit(path, tmp_path / "model", {})
+    write_manifest(tmp_path / "model", artifact)
+    spec = inspect_onnx(artifact, lambda *_: None)
+    result, _ = build_route(tmp_path / "model", spec, "onnx-to-module", tmp_path / "work")
+    assert (result.status, result.reason) == ("ok", "")

@@ -17,14 +17,14 @@ from typing import Any
 import filelock
 
 from engine.artifact import Artifact, read_manifest
-from engine.errors import OptibenchError, OutOfMemory, StepFailed
+from engine.errors import OptibenchError, OutOfMemory, StepFailed, first_line
 from engine.measurement import BuildResult
 from engine.spec import ModelSpec, Status, Use, to_json
 from engine.steps import step_for
 from engine.steps.base import Step
 from engine.store.artifacts import PAYLOAD, ArtifactStore, content_digest, key_of
-from engine.worker.__main__ import first_line, is_out_of_memory
 from engine.worker.context import BuildContext, uses_digests, workload_spec
+from engine.worker.explaining import is_out_of_memory
 from engine.worker.jobs import BuildJob
 from engine.worker.protocol import Reporter
 

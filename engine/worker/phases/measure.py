@@ -9,9 +9,9 @@ from typing import Any
 from engine.errors import OptibenchError, PhaseFailed
 from engine.measurement import Measurement
 from engine.spec import Status, to_json
-from engine.worker.__main__ import explain
 from engine.worker.batch import failed, measure_batch
 from engine.worker.bench import Bench, set_up
+from engine.worker.explaining import explain
 from engine.worker.jobs import MeasureJob
 from engine.worker.preloading import preload
 from engine.worker.protocol import Reporter

@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.artifact import Artifact, read_manifest
 from engine.data.prepared import Prepared, load
-from engine.errors import BadInput, OptibenchError, PhaseFailed, Unsupported
+from engine.errors import BadInput, OptibenchError, PhaseFailed, Unsupported, first_line
 from engine.formats import all_formats
 from engine.measure import accuracy, reference_file
 from engine.measure.cores import threads_for
@@ -23,7 +23,6 @@ from engine.measure.scores import agreement, scores_index
 from engine.measure.sequence import Feeds, Outputs, drive, output_names
 from engine.runtimes.base import Session
 from engine.spec import ModelSpec, Use
-from engine.worker.__main__ import first_line
 from engine.worker.jobs import ReferenceJob
 from engine.worker.protocol import Reporter
 
