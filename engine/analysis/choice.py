@@ -10,6 +10,7 @@ import pandas as pd
 from engine.analysis.pareto import eligible
 
 ACCURACY_LOSS = 0.01
+EQUAL_LATENCY = 0.02
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,19 @@ def candidates(frame: pd.DataFrame, constraints: Constraints | None = None) -> p
 
 
 def fastest(frame: pd.DataFrame) -> pd.Series | None:
-    """The row with the lowest median latency; an unstable one has to be faster by more than its own spread."""
-    return pick(frame, steady_latency(frame))
+    """The row with the lowest median latency; an unstable one has to be faster by more than its own spread.
+
+    Of variants that can't be told from it (at most 2 % slower, and the intervals touch), the most accurate.
+    """
+    best = pick(frame, steady_latency(frame))
+    if best is None or frame["accuracy"].isna().all():
+        return best
+    equal = frame[
+        (steady_latency(frame) <= best["latency_ms"] * (1.0 + EQUAL_LATENCY))
+        & (frame["latency_low"] <= best["latency_high"])
+        & (frame["baseline"].astype(bool) == bool(best["baseline"]))
+    ]
+    return best if equal.empty else most_accurate(equal)
 
 
 def steady_latency(frame: pd.DataFrame) -> pd.Series:

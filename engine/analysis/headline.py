@@ -105,7 +105,14 @@ def cards(frame: pd.DataFrame, constraints: Constraints | None = None) -> list[C
     agreement = (frame["accuracy_kind"] == "agreement").any()
     accurate = most_accurate(able)
     return [
-        card("Fastest", ":material/speed:", fastest(able), base, "latency", "The lowest median latency."),
+        card(
+            "Fastest",
+            ":material/speed:",
+            fastest(able),
+            base,
+            "latency",
+            "The lowest median latency; of equal ones, the most accurate.",
+        ),
         card("Smallest", ":material/compress:", smallest(able), base, "size", "The smallest file on disk."),
         card(
             "Closest to the original" if agreement else "Most accurate",

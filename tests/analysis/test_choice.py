@@ -142,3 +142,15 @@ def test_unstable_timings_without_an_interval_give_no_ratio() -> None:
 def test_suspects_are_named_with_their_reason(rows: pd.DataFrame) -> None:
     assert [label for label, _ in suspects(rows)] == ["TensorRT FP8"]
     assert "Relative error 3.4" in suspects(rows)[0][1]
+
+
+@pytest.mark.parametrize(("low", "winner"), [(0.401, "ort"), (0.4035, "trt")])
+def test_of_variants_that_cannot_be_told_apart_the_most_accurate_wins(
+    rows: pd.DataFrame, low: float, winner: str
+) -> None:
+    changed = rows.set_index("variant", drop=False)
+    changed.loc["trt", ["latency_ms", "latency_low", "latency_high", "accuracy"]] = [0.400, 0.397, 0.403, 0.80]
+    changed.loc["ort", ["latency_ms", "latency_low", "latency_high", "accuracy"]] = [0.404, low, 0.409, 0.81]
+    best = fastest(candidates(changed))
+    assert best is not None
+    assert best["variant"] == winner

@@ -11,7 +11,12 @@ from engine.worker.explaining import explain
     ("raised", "status", "said", "hinted"),
     [
         (MemoryError(), "oom", "Memory ran out", "smaller batch"),
-        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "oom", "Tried to allocate 2 GiB", "smaller batch"),
+        (
+            RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"),
+            "oom",
+            "Tried to allocate 2 GiB",
+            "smaller batch",
+        ),
         (RuntimeError("cuCtxSynchronize: an illegal memory access was encountered"), "failed", "kernel", "CUDA graph"),
         (RuntimeError("CUDA error: device-side assert triggered\nmore"), "failed", "out of range", "range"),
         (RuntimeError("Unable to determine the device handle: GPU is lost."), "failed", "stopped answering", "kept"),
@@ -23,5 +28,6 @@ def test_an_exception_becomes_one_sentence_and_a_next_step(
 ) -> None:
     outcome = explain(raised)
     assert outcome.status == status
-    assert said in outcome.reason and "\n" not in outcome.reason
+    assert said in outcome.reason
+    assert "\n" not in outcome.reason
     assert hinted in outcome.hint
