@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from engine.analysis import numbers
+from engine.analysis.kernels import short_name
 from engine.document import ComparisonDocument, LatencySummary, Result, Speedup, VariantDocument
 from engine.measurement import Parity
 from engine.metrics import LATENCIES, METRICS
@@ -201,11 +202,11 @@ def latencies(document: ComparisonDocument) -> list[str]:
 
 
 def layers(profile: dict[str, Any]) -> pd.DataFrame:
-    """Time per layer of a profile, or per kernel where the runtime has no layers: name, time_ms, kind, precision."""
-    for part in ("layers", "kernels"):
+    """Time per kernel of a profile, or per layer where the runtime tells those: name, time_ms, kind, precision."""
+    for part in ("kernels", "layers"):
         rows = [
             {
-                "name": each.get("name", ""),
+                "name": short_name(str(each.get("name", ""))),
                 "time_ms": each.get("ms"),
                 "kind": each.get("kind", ""),
                 "precision": each.get("precision", ""),

@@ -147,7 +147,8 @@ def summarize(latencies: Sequence[Latency], seed: int = 0) -> LatencySummary | N
 def unstable(rounds: Rounds, device: str, baselines: Sequence[tuple[Round, Round]] = ()) -> str:
     """Why a latency is unstable (MEASURING.md rule 7), or nothing.
 
-    `baselines` holds the baseline's samples, first and last, of each round.
+    Calls that vary, a median that moves between rounds, or a baseline that drifts: `baselines` holds
+    its samples, first and last, of each round.
     """
     on_gpu = device.startswith("cuda")
     reasons = []
@@ -155,11 +156,20 @@ def unstable(rounds: Rounds, device: str, baselines: Sequence[tuple[Round, Round
     limit = 0.025 if on_gpu else 0.10
     if spread is not None and spread > limit:
         reasons.append(f"Calls vary by {spread:.1%} (limit {limit:.1%}).")
-    drift = baseline_drift(baselines)
     limit = 0.03 if on_gpu else 0.10
+    moved = movement(rounds)
+    if moved > limit:
+        reasons.append(f"The median moved by {moved:.1%} between rounds (limit {limit:.0%}).")
+    drift = baseline_drift(baselines)
     if drift is not None and drift > limit:
         reasons.append(f"The baseline drifted by {drift:.1%} within a round (limit {limit:.0%}).")
     return " ".join(reasons)
+
+
+def movement(rounds: Rounds) -> float:
+    """The largest distance of a round's median from the median of all rounds, as a fraction."""
+    medians = np.array([np.median(each) for each in rounds])
+    return float(np.abs(medians / np.median(medians) - 1.0).max()) if len(medians) else 0.0
 
 
 def baseline_drift(baselines: Sequence[tuple[Round, Round]]) -> float | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+LARGE = 2.5  # a ratio that the unsteadiness of a machine can't make
+
 
 def waiting(frame: pd.DataFrame) -> str:
     """How many variants are still to be measured, or nothing."""
@@ -26,8 +28,15 @@ def repeat(row: pd.Series) -> str:
 
 
 def uncertain(row: pd.Series) -> bool:
-    """Whether a ratio says nothing: unstable timings, and no interval that would show by how much."""
+    """Whether a ratio says little: unstable timings, and no interval that would show by how much."""
     return bool(row["unstable"]) and pd.isna(row["speedup_low"])
+
+
+def roughly(row: pd.Series) -> str:
+    """The gain where it is uncertain: `about 12× faster`, and without a number where it is small."""
+    word = "faster" if row["speedup"] > 1 else "slower"
+    ratio = max(row["speedup"], 1 / row["speedup"])
+    return f"about {ratio:.0f}× {word}" if ratio >= LARGE else word
 
 
 def set_aside(frame: pd.DataFrame) -> str:

@@ -73,6 +73,12 @@ def most_accurate(frame: pd.DataFrame) -> pd.Series | None:
     return pick(ordered, -ordered["accuracy"])
 
 
+def least_error(frame: pd.DataFrame) -> pd.Series | None:
+    """The row whose outputs differ least from the original's; of equal ones, the fastest."""
+    ordered = frame.sort_values("latency_ms", kind="stable")
+    return pick(ordered, ordered["relative_l2"])
+
+
 def balanced(frame: pd.DataFrame, baseline: pd.Series | None) -> pd.Series | None:
     """The row with the best product of speed-up and shrinkage that keeps the baseline's accuracy.
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from engine.analysis import numbers
-from engine.analysis.caveats import one_round, repeat, set_aside, uncertain, waiting
-from engine.analysis.choice import Constraints, balanced, candidates, fastest, most_accurate, smallest
+from engine.analysis.caveats import one_round, repeat, roughly, set_aside, uncertain, waiting
+from engine.analysis.choice import Constraints, balanced, candidates, fastest, least_error, most_accurate, smallest
 
 EQUAL_SIZE = 0.02
 
@@ -60,7 +60,9 @@ def headline(frame: pd.DataFrame, constraints: Constraints | None = None) -> str
         return f"No variant is measurably faster than {base['label']}: no difference for {best['label']}." + set_aside(
             frame
         )
-    gain = "faster" if uncertain(best) else numbers.ratio(best["speedup"], best["speedup_low"], best["speedup_high"])
+    gain = (
+        roughly(best) if uncertain(best) else numbers.ratio(best["speedup"], best["speedup_low"], best["speedup_high"])
+    )
     shaky = " in unstable timings" if best["unstable"] else ""
     words = f"{best['label']} is {gain} than {base['label']}{shaky}, {size_words(best, base)}{accuracy_words(best)}."
     so_far = f"So far: {words}" if waiting(frame) else words
@@ -102,8 +104,6 @@ def accuracy_words(row: pd.Series) -> str:
 def cards(frame: pd.DataFrame, constraints: Constraints | None = None) -> list[Card]:
     """Fastest, smallest, most accurate and best balance, in this order, at one batch size."""
     able, base = candidates(frame, constraints), baseline_row(frame)
-    agreement = (frame["accuracy_kind"] == "agreement").any()
-    accurate = most_accurate(able)
     return [
         card(
             "Fastest",
@@ -114,14 +114,7 @@ def cards(frame: pd.DataFrame, constraints: Constraints | None = None) -> list[C
             "The lowest median latency; of equal ones, the most accurate.",
         ),
         card("Smallest", ":material/compress:", smallest(able), base, "size", "The smallest file on disk."),
-        card(
-            "Closest to the original" if agreement else "Most accurate",
-            ":material/target:",
-            accurate,
-            base,
-            "accuracy",
-            "The highest agreement with the original." if agreement else "The highest accuracy on your labelled data.",
-        ),
+        faithful(frame, able, base),
         card(
             "Best balance",
             ":material/balance:",
@@ -133,6 +126,19 @@ def cards(frame: pd.DataFrame, constraints: Constraints | None = None) -> list[C
     ]
 
 
+def faithful(frame: pd.DataFrame, able: pd.DataFrame, base: pd.Series | None) -> Card:
+    """The card of accuracy, of agreement without labels, or of the outputs' error without a data set."""
+    icon, closest = ":material/target:", "Closest to the original"
+    if frame["accuracy"].isna().all() and frame["relative_l2"].notna().any():
+        others = able[~able["baseline"].astype(bool)]
+        return card(closest, icon, least_error(others), base, "error", "The smallest relative error of the outputs.")
+    if (frame["accuracy_kind"] == "agreement").any():
+        said = "The highest agreement with the original."
+        return card(closest, icon, most_accurate(able), base, "accuracy", said)
+    said = "The highest accuracy on your labelled data."
+    return card("Most accurate", icon, most_accurate(able), base, "accuracy", said)
+
+
 def card(title: str, icon: str, row: pd.Series | None, base: pd.Series | None, kind: str, help: str) -> Card:
     """One card; without a winner it says so."""
     if row is None:
@@ -141,6 +147,7 @@ def card(title: str, icon: str, row: pd.Series | None, base: pd.Series | None, k
         "latency": numbers.duration(row["latency_ms"]),
         "size": numbers.size(row["file_bytes"]),
         "accuracy": numbers.percent(row["accuracy"]),
+        "error": numbers.error(row["relative_l2"]),
         "balance": numbers.duration(row["latency_ms"]),
     }[kind]
     same = base is not None and row["variant"] == base["variant"]
@@ -157,12 +164,14 @@ def compare(row: pd.Series, base: pd.Series | None, kind: str) -> str:
     speed = numbers.ratio(row["speedup"], row["speedup_low"], row["speedup_high"], different=row["different"])
     brief = numbers.ratio(row["speedup"], different=row["different"])
     if uncertain(row) and speed not in ("", "the same"):
-        speed = brief = "faster" if row["speedup"] > 1 else "slower"
+        speed = brief = roughly(row)
     shaky = ", unstable" if row["unstable"] and speed else ""
     if kind == "latency":
         return speed + shaky
     if kind == "size":
         return size_words(row, base)
+    if kind == "error":
+        return f"relative error of the outputs, {speed}{shaky}" if speed else "relative error of the outputs"
     if kind == "accuracy":
         return accuracy_words(row).removeprefix(", ").removeprefix("and ").removeprefix("with ")
     return f"{brief}{shaky}, {size_words(row, base)}"
@@ -173,7 +182,7 @@ def caveat(row: pd.Series, kind: str) -> str:
     if kind == "accuracy":
         return "" if pd.isna(row["accuracy_samples"]) else f"of {int(row['accuracy_samples']):,} samples"
     notes = []
-    if kind != "size":
+    if kind not in ("size", "error"):
         if pd.notna(row["rounds"]) and row["rounds"] <= 1:
             notes.append("one round, no interval")
         if row["unstable"]:

@@ -17,6 +17,26 @@ TENSOR_CORE = re.compile(
 )
 
 
+# Templates that run any function: the function, among the arguments, is what they do.
+GENERIC = re.compile(r"elementwise_kernel|reduce_kernel|cutlass::(device_kernel|Kernel)")
+FUNCTION = re.compile(r"\b(launch_\w+|\w+?Functor\w*|\w+_kernel_cuda|\w+_kernel_impl|\w+Ops|cutlass_\w+)\b")
+PREFIX = re.compile(r"^(void|std::enable_if<.*?>::type)\s+")
+
+
+def short_name(name: str) -> str:
+    """A kernel's name without its types: `cudnn::bn_fw_inf_1C11_kernel_NCHW`; other names stay as they are.
+
+    What a generic kernel computes follows its name: `vectorized_elementwise_kernel (launch_clamp_scalar)`.
+    """
+    bare = PREFIX.sub("", name.replace("(anonymous namespace)::", ""))
+    if "(" not in bare or (bare == name and "<" not in bare):
+        return name
+    head = re.split(r"[<(]", bare, maxsplit=1)[0]
+    function = FUNCTION.search(bare[len(head) :]) if GENERIC.search(head) else None
+    short = head.removeprefix("at::native::")
+    return f"{short} ({function[1]})" if function else short or name
+
+
 def is_product(name: str) -> bool:
     """Whether a kernel multiplies matrices or convolves."""
     return bool(PRODUCT.search(name))

@@ -104,6 +104,13 @@ def percent(fraction: float | None, digits: int = 3) -> str:
     return f"{significant(100 * fraction, digits)} %".replace(" %", "%")
 
 
+def error(value: float | None) -> str:
+    """Write a relative error: `3.5e-03`; without any it is `exact`."""
+    if value is None or not known(value):
+        return DASH
+    return f"{value:.1e}" if value else "exact"
+
+
 def points(difference: float) -> str:
     """Write a difference of two fractions in percentage points, with its sign."""
     value = 100 * difference

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from engine.metrics import Metric
 
 LOG_SPAN = 20.0
+DECADES = 4
 BARS = 0.74
 """The part of a chart's width that bars may take."""
 
@@ -50,9 +52,11 @@ def axis_title(facts: Metric, *, log: bool, window: tuple[float, float] | None) 
 
 
 def log_ticks(values: pd.Series) -> dict[str, Any]:
-    """Ticks at 1, 2, 5 × 10ⁿ, or at powers of ten alone where the span is wide."""
+    """Ticks at 1, 2, 5 × 10ⁿ, or at powers of ten alone, and not all of them, where the span is wide."""
     positive = values[values > 0]
     low, high = float(np.log10(positive.min())), float(np.log10(positive.max()))
     steps = (1,) if high - low > 2.5 else (1, 3) if high - low > 1.3 else (1, 2, 5)
-    ticks = [step * 10.0**power for power in range(int(low) - 1, int(high) + 2) for step in steps]
+    stride = max(1, round((high - low) / DECADES))
+    powers = range(math.floor(low), math.ceil(high) + 1, stride)
+    ticks = [step * 10.0**power for power in powers for step in steps]
     return {"tickvals": ticks, "ticktext": [f"{each:,g}" for each in ticks], "range": [low - 0.15, high + 0.15]}

@@ -7,14 +7,15 @@ from typing import Any
 
 CALLS = 10
 SHOWN = 200
+COPIES = ("Memcpy", "Memset")
 LAUNCHES = ("cudaLaunchKernel", "cuLaunchKernel", "cudaLaunchKernelExC", "cuLaunchKernelEx", "cudaGraphLaunch")
 
 
 def profile(session: Any) -> dict[str, Any]:
     """Profile a few calls of a session whose inputs are bound and that is warm.
 
-    Times are per call. On a GPU `kernels` are what it ran, `busy_ms` their sum and `launches` the
-    host's launch calls; on a CPU `layers` are operators by their own time.
+    Times are per call. On a GPU `kernels` are what it ran, copies included, `busy_ms` their sum and
+    `launches` the host's launch calls; on a CPU `layers` are operators by their own time.
     """
     from torch._C._autograd import DeviceType
     from torch.profiler import ProfilerActivity
@@ -32,38 +33,34 @@ def profile(session: Any) -> dict[str, Any]:
     events = [each for each in profiler.events() or () if each is not None]
     operators = [each for each in events if each.device_type == DeviceType.CPU]
     if not on_gpu:
-        layers = grouped((each.name, each.self_cpu_time_total) for each in operators if not internal(each.name))
+        layers = grouped(
+            (each.name, "operator", each.self_cpu_time_total) for each in operators if not internal(each.name)
+        )
         return {"layers": layers, "busy_ms": sum(each["ms"] for each in layers)}
     found = grouped(
-        (each.name, each.time_range.elapsed_us())
+        (each.name, "copy" if each.name.startswith(COPIES) else "kernel", each.time_range.elapsed_us())
         for each in events
         if each.device_type == DeviceType.CUDA and not annotation(each)
     )
     launches = sum(each.name.startswith(LAUNCHES) for each in operators)
     return {
         "kernels": found,
-        "layers": [each for each in found if each["kind"] == "kernel"],
         "launches": launches / CALLS,
         "kernels_per_call": sum(each["count"] for each in found),
         "busy_ms": sum(each["ms"] for each in found),
     }
 
 
-def grouped(timed: Iterable[tuple[str, float]]) -> list[dict[str, Any]]:
-    """Rows by name, longest first, from (name, microseconds) of all calls."""
-    totals: dict[str, list[float]] = {}
-    for name, microseconds in timed:
-        totals.setdefault(name, []).append(microseconds)
+def grouped(timed: Iterable[tuple[str, str, float]]) -> list[dict[str, Any]]:
+    """Rows by name, longest first, from (name, kind, microseconds) of all calls."""
+    totals: dict[tuple[str, str], list[float]] = {}
+    for name, kind, microseconds in timed:
+        totals.setdefault((name, kind), []).append(microseconds)
     rows = [
-        {"name": name, "kind": kind(name), "ms": sum(found) / CALLS / 1e3, "count": len(found) / CALLS}
-        for name, found in totals.items()
+        {"name": name, "kind": kind, "ms": sum(found) / CALLS / 1e3, "count": len(found) / CALLS}
+        for (name, kind), found in totals.items()
     ]
     return sorted(rows, key=lambda row: -float(str(row["ms"])))[:SHOWN]
-
-
-def kind(name: str) -> str:
-    """What a row of a profile is."""
-    return "copy" if name.startswith(("Memcpy", "Memset")) else "operator" if "::" in name[:12] else "kernel"
 
 
 def internal(name: str) -> bool:

@@ -16,7 +16,7 @@ from engine.analysis.speedup import compared
 from engine.analysis.suspects import suspects
 from engine.document import ComparisonDocument
 from engine.frames import at_batch, batch_sizes, latencies, machine, sort, sweep
-from engine.metrics import LATENCIES, LATENCY_HELP, SIDE_BY_SIDE
+from engine.metrics import LATENCIES, LATENCY_HELP, side_by_side
 from engine.plots import bar_chart, foremost, in_words, left_out, sweep_in_words, throughput_chart, tradeoff_chart
 from engine.report.method import METHOD, environment_facts, measured_how, workload_facts
 from engine.report.sections import facts_list, tag, variant_section
@@ -82,7 +82,7 @@ def batch_section(frame: pd.DataFrame, batch_size: int, kind: str, figures: Figu
     """Cards, the four charts and the trade-off at one batch size; `again` adds its own headline."""
     rows = sort(at_batch(frame, batch_size))
     drawn, places = foremost(rows), []
-    for metric in SIDE_BY_SIDE:
+    for metric in side_by_side(rows):
         title = "Agreement with the original" if metric == "accuracy" and agreement(rows) else ""
         name = f"{metric}-{batch_size}"
         figures[name] = {each: bar_chart(drawn, metric, theme=each, title=title).to_plotly_json() for each in SCHEMES}

@@ -122,12 +122,13 @@ def best_plain(
 
 
 def stability(mine: Evidence, baseline: Evidence | None, size: int, device: str) -> str:
-    """Why the latency is unstable, or nothing."""
+    """Why the latency is unstable, or nothing. After one round the baseline's drift is all there is to judge by."""
     rounds = mine.good_rounds(size, LATENCY)
     if not rounds:
         return ""
-    key = ("unstable", mine.key(size, LATENCY), baseline.key(size, LATENCY) if baseline else None)
-    return figures.recall(key, lambda: spread(rounds, baseline.good_rounds(size, LATENCY) if baseline else {}, device))
+    witness = baseline if baseline is mine or len(rounds) == 1 else None
+    key = ("unstable", mine.key(size, LATENCY), witness.key(size, LATENCY) if witness else None)
+    return figures.recall(key, lambda: spread(rounds, witness.good_rounds(size, LATENCY) if witness else {}, device))
 
 
 def spread(rounds: Rounds, baseline: Rounds, device: str) -> str:

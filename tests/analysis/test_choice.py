@@ -7,6 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from engine.analysis import numbers
 from engine.analysis.choice import Constraints, balanced, candidates, fastest, meets, smallest
 from engine.analysis.headline import baseline_row, cards, headline
 from engine.analysis.pareto import front
@@ -14,6 +15,7 @@ from engine.analysis.speedup import compared
 from engine.analysis.suspects import suspects
 from engine.document import ComparisonDocument
 from engine.frames import at_batch
+from engine.metrics import side_by_side
 from tests.documents import gpu_document, quick_document
 
 
@@ -132,11 +134,24 @@ def test_without_an_eligible_row_the_front_is_empty(rows: pd.DataFrame) -> None:
     assert not front(rows.assign(status="suspect"), ["latency_ms", "accuracy"]).any()
 
 
-def test_unstable_timings_without_an_interval_give_no_ratio() -> None:
-    rows = at_batch(compared(gpu_document(), "resident"), 1)
-    changed = rows.assign(unstable="The baseline drifted by 80.0% within a round (limit 3%).", speedup_low=float("nan"))
-    assert "TensorRT FP16 is faster than PyTorch FP32 in unstable timings" in headline(changed)
-    assert cards(changed)[0].compared == "faster, unstable"
+@pytest.mark.parametrize(("gain", "said"), [(12.4, "about 12× faster"), (1.8, "faster")])
+def test_unstable_timings_without_an_interval_give_a_rough_ratio_where_it_is_large(
+    rows: pd.DataFrame, gain: float, said: str
+) -> None:
+    unstable = "The baseline drifted by 80.0% within a round (limit 3%)."
+    changed = rows.assign(unstable=unstable, speedup_low=float("nan"), speedup=gain)
+    assert f"TensorRT FP16 is {said} than PyTorch FP32 in unstable timings" in headline(changed)
+    assert cards(changed)[0].compared == f"{said}, unstable"
+
+
+def test_without_a_data_set_the_error_of_the_outputs_stands_in_for_accuracy(rows: pd.DataFrame) -> None:
+    nothing = rows.assign(accuracy=float("nan"), accuracy_kind="")
+    assert side_by_side(rows)[1] == "accuracy"
+    assert side_by_side(nothing)[1] == "relative_l2"
+    card = cards(nothing)[2]
+    able = candidates(nothing)
+    closest = able[~able["baseline"].astype(bool)]["relative_l2"].min()
+    assert (card.title, card.figure) == ("Closest to the original", numbers.error(closest))
 
 
 def test_suspects_are_named_with_their_reason(rows: pd.DataFrame) -> None:

@@ -105,6 +105,12 @@ def test_a_drifting_baseline_is_unstable() -> None:
     assert stats.unstable([np.ones(30)], "cpu", drift) == ""
 
 
+def test_a_median_that_moves_between_rounds_is_unstable() -> None:
+    rounds = [np.full(30, 1.0), np.full(30, 1.0), np.full(30, 1.06)]
+    assert "moved by 6.0% between rounds" in stats.unstable(rounds, "cuda:0")
+    assert stats.unstable(rounds, "cpu") == ""
+
+
 def test_wilson_matches_published_values() -> None:
     """81 of 263: Newcombe (1998), table I."""
     assert stats.wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
