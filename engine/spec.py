@@ -21,6 +21,7 @@ Task = Literal["classification", "embedding", "detection", "other"]
 Scalar = int | float | bool | str
 
 T = TypeVar("T")
+COLOURS, LEAST_SIDE = (3, 4), 16
 
 
 def to_json(value: Any) -> Any:
@@ -76,6 +77,12 @@ class TensorSpec:
                     f"Give one with --shape {self.name}={'x'.join(map(str, self.shape))} in numbers.",
                 )
         return tuple(sizes[each] if isinstance(each, str) else each for each in self.shape)
+
+
+def is_picture(shape: tuple[int | str, ...]) -> bool:
+    """Whether a shape is that of one image without a batch: colours, then height and width."""
+    sides = [each for each in shape[1:] if isinstance(each, int)]
+    return len(shape) == 3 and shape[0] in COLOURS and all(each >= LEAST_SIDE for each in sides)
 
 
 @dataclass(frozen=True)
@@ -137,6 +144,26 @@ class ModelSpec:
         name (a list of boxes) is not a batch.
         """
         return "batch" if any("batch" in each.shape for each in self.tensor_inputs) else None
+
+    @property
+    def fixed_batch(self) -> int | None:
+        """The only batch size of a model whose batch is fixed, or None when it is dynamic.
+
+        A leading dimension that is no batch (the colours of a lone picture, a list of boxes, a
+        recurrent state) holds one sample; one that no output shares is none either.
+        """
+        if self.batch_dimension is not None:
+            return None
+        state = {name for _, name in self.state_pairs}
+        shapes = [each.shape for each in self.tensor_inputs if len(each.shape) > 1 and each.name not in state]
+        size = shapes[0][0] if shapes else 1
+        if not isinstance(size, int) or size < 2:
+            return 1
+        outputs = [each.shape for each in self.outputs if each.shape]
+        if not outputs:
+            return 1 if is_picture(shapes[0]) else size
+        leads = [each[0] for each in outputs if not is_picture(each)]
+        return size if any(isinstance(each, int) and each % size == 0 for each in leads) else 1
 
     @property
     def tensor_inputs(self) -> tuple[TensorSpec, ...]:

@@ -17,23 +17,12 @@ def check(spec: ModelSpec, workload: Workload) -> ModelSpec:
     return known
 
 
-def fixed_batch(spec: ModelSpec) -> int | None:
-    """The only batch size of a model whose batch is fixed, or None when it is dynamic.
-
-    A leading dimension that is no batch (a list of boxes) holds one sample.
-    """
-    if spec.batch_dimension is not None:
-        return None
-    leading = next((each.shape[0] for each in spec.tensor_inputs if len(each.shape) > 1), 1)
-    return leading if isinstance(leading, int) else 1
-
-
 def check_batch_sizes(spec: ModelSpec, batch_sizes: Sequence[int]) -> None:
     """Raise BadInput when a model can't be run at one of these batch sizes."""
     if not batch_sizes or any(each < 1 for each in batch_sizes):
         raise BadInput("Batch sizes are whole numbers from 1 on.", "For example 1,8.")
     if len(set(batch_sizes)) != len(batch_sizes):
         raise BadInput("A batch size is given twice.", "Name each one once.")
-    fixed = fixed_batch(spec)
+    fixed = spec.fixed_batch
     if fixed is not None and tuple(batch_sizes) != (fixed,):
         raise BadInput(f"The batch size of this model is fixed at {fixed}.", f"Use batch size {fixed} alone.")

@@ -23,7 +23,6 @@ from engine.spec import PRESETS, ModelSpec, Status, Variant, Workload
 from engine.steps import step_for
 from engine.store import Store
 from engine.workload import check as workload_fits
-from engine.workload import fixed_batch
 
 GOOD: tuple[Status, ...] = ("ok", "suspect", "unsupported")
 ENDING = (signal.SIGINT, signal.SIGTERM)
@@ -130,7 +129,7 @@ def follow(store: Store, id: str, display: Display) -> None:
 def workload_of(request: Request, spec: ModelSpec) -> Workload:
     """The workload, from the preset and what was asked for beside it."""
     base = PRESETS.get(request.preset, PRESETS["quick"])
-    sizes = batch_sizes(request.batch) or (fixed_batch(spec) or 1,)
+    sizes = batch_sizes(request.batch) or (spec.fixed_batch or 1,)
     return dataclasses.replace(
         base,
         batch_sizes=sizes,

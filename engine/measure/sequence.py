@@ -66,11 +66,9 @@ def call_size(spec: ModelSpec, batch_size: int) -> int:
 
     Raises Unsupported when the model's batch is fixed to another size.
     """
-    if spec.batch_dimension:
+    fixed = spec.fixed_batch
+    if fixed is None:
         return batch_size
-    state = {name for _, name in spec.state_pairs}
-    leads = [each.shape[0] for each in spec.tensor_inputs if len(each.shape) >= 2 and each.name not in state]
-    fixed = leads[0] if leads and isinstance(leads[0], int) else 1
     if batch_size != fixed:
         raise Unsupported(
             f"The model has a fixed batch of {fixed}, so it can't run at batch size {batch_size}.",

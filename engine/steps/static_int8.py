@@ -10,7 +10,6 @@ from engine.errors import BadInput, Unsupported
 from engine.plugin import option
 from engine.spec import ModelSpec
 from engine.steps.base import Context, Step
-from engine.workload import fixed_batch
 
 FEWEST_SAMPLES = 8
 BATCH_SIZE = 16
@@ -72,7 +71,7 @@ class StaticInt8(Step):
         inputs = positional(context.example(), context.spec)
         graph = capture(module, inputs, shapes)
         prepared = prepare_pt2e(graph, make_quantizer(graph, self.keep, observer=self.observer))
-        fixed = fixed_batch(context.spec)
+        fixed = context.spec.fixed_batch
         used, size = usable(min(self.samples, len(data)), fixed), fixed or BATCH_SIZE
         with torch.no_grad():
             for start in range(0, used, size):

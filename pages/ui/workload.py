@@ -42,7 +42,7 @@ def form(row: ModelRow, device: str, preset: str) -> Workload:
     """The fields of the workload; raises BadInput when one does not fit the model."""
     base = PRESETS.get(preset, PRESETS["quick"])
     first, second, third = st.columns([1, 2, 1], gap="medium")
-    fixed = shared.fixed_batch(row.spec)
+    fixed = row.spec.fixed_batch
     default = str(fixed) if fixed is not None else "1, 8"
     text = first.text_input(
         "Batch sizes",

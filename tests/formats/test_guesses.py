@@ -17,7 +17,6 @@ from engine.data.matching import require_batch_in_front
 from engine.errors import BadInput
 from engine.inspection.dimensions import default_sizes
 from engine.spec import TensorSpec
-from engine.workload import fixed_batch
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning", "ignore:.*torch.jit:DeprecationWarning")
 
@@ -57,7 +56,7 @@ def test_a_leading_dimension_that_is_no_batch_holds_one_sample(tmp_path: Path, o
     inputs = [("x", FLOAT, ("num_nodes", 4))]
     nodes: list[Any] = [("MatMul", ["x", "w"], ["y"], {})]
     spec = opened(graph(tmp_path / "m.onnx", nodes, inputs, [("y", FLOAT, None)], {"w": weights(4, 2)}))
-    assert fixed_batch(spec) == 1
+    assert spec.fixed_batch == 1
 
 
 def test_an_upload_in_half_precision_is_judged_as_such(tmp_path: Path, opened: Opener) -> None:

@@ -99,6 +99,26 @@ def test_a_leading_dimension_that_is_no_batch_is_one_sample() -> None:
         call_size(spec, 2)
 
 
+@pytest.mark.parametrize(
+    ("taken", "given", "size"),
+    [
+        ((3, 320, 320), ("found", 4), 1),  # a detector of a lone picture
+        ((3, "height", "width"), (), 1),
+        ((3, 64, 64), (3, 64, 64), 1),
+        ((3, 64, 64), (3, 10), 3),
+        ((4, 8), (4, 2), 4),
+        ((4, 8), (40, 2), 4),
+        ((4, 8), (), 4),
+        ((3, 8), ("found", 2), 1),
+    ],
+)
+def test_a_fixed_leading_dimension_is_a_batch_where_the_outputs_share_it(
+    taken: tuple[int | str, ...], given: tuple[int | str, ...], size: int
+) -> None:
+    outputs = (models.tensor("y", *given),) if given else ()
+    assert ModelSpec("s", "onnx", (models.tensor("x", *taken),), outputs).fixed_batch == size
+
+
 def test_no_batch_that_fits_is_unsupported(tmp_path: Path, refer: Refer) -> None:
     with pytest.raises(Unsupported, match="fixed batch of 4"):
         refer(models.classifier(tmp_path / "m", batch=4), batch_sizes=(1, 2))
