@@ -230,7 +230,8 @@ class Workload:
     """What every variant is asked to do.
 
     `device` is `cpu` or `cuda:0`. `dataset` is the id or path of a data set, or empty for seeded
-    random inputs. Each of `rounds` measures `seconds` and at least `calls` calls for each latency.
+    random inputs. Each of `rounds` measures `seconds` and at least `calls` calls for each latency;
+    *quick* asks for few of them, which only a call of more than 70 ms notices.
     `threads` is the number of CPU threads, 0 for all physical cores this process may use.
     """
 
@@ -253,7 +254,7 @@ class Workload:
 
 
 PRESETS: dict[str, Workload] = {
-    "quick": Workload(preset="quick", rounds=1, seconds=0.5, calls=20),
+    "quick": Workload(preset="quick", rounds=1, seconds=0.5, calls=7, warmup_calls=3),
     "full": Workload(preset="full", rounds=5, seconds=0.6, calls=20, sweep=True),
     "recorded": Workload(preset="recorded", rounds=5, seconds=0.5, calls=20, sweep=True),
 }

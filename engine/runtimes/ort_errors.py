@@ -6,11 +6,18 @@ from typing import NoReturn
 
 from engine.errors import BadInput, OptibenchError, OutOfMemory, Unsupported
 
+WRONG_BUFFER = (
+    "pre-allocated output",
+    "attempting to re-use buffer",
+    "Invalid rank for output",
+    "Got invalid dimensions for output",
+)
+
 
 def wrong_buffer(error: Exception) -> bool:
     """Whether an output did not have the shape of the buffer made for it (the words differ by version)."""
     text = str(error)
-    return "pre-allocated output" in text or "attempting to re-use buffer" in text
+    return any(sign in text for sign in WRONG_BUFFER)
 
 
 def raise_translated(error: Exception) -> NoReturn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +23,15 @@ OnnxRuntime = all_runtimes()["onnxruntime"]
 
 
 def graph(
-    folder: Path, nodes: list[onnx.NodeProto], inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto]
+    folder: Path,
+    nodes: list[onnx.NodeProto],
+    inputs: list[onnx.ValueInfoProto],
+    outputs: list[onnx.ValueInfoProto],
+    known: Sequence[onnx.ValueInfoProto] = (),
 ) -> Artifact:
-    """A model of a few nodes, written to a file."""
+    """A model of a few nodes, written to a file; `known` is what it says about the tensors between them."""
     model = helper.make_model(
-        helper.make_graph(nodes, "graph", inputs, outputs),
+        helper.make_graph(nodes, "graph", inputs, outputs, value_info=known),
         opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)],
         ir_version=9,
     )
@@ -95,6 +99,36 @@ def test_a_dimension_name_that_lies(tmp_path: Path, site: Callable[..., Site]) -
         session.run()
         assert session.fetch()[0].tolist() == values * 2
     session.close()
+
+
+def test_a_rank_that_lies(tmp_path: Path, site: Callable[..., Site]) -> None:
+    """Declared as one number, and as long as the batch: ONNX Runtime knows better and refuses the buffer."""
+    artifact = graph(
+        tmp_path,
+        [helper.make_node("Squeeze", ["x"], ["s"]), helper.make_node("Identity", ["s"], ["y"])],
+        [tensor("x", TensorProto.FLOAT, "n", 1)],
+        [tensor("y", TensorProto.FLOAT)],
+        known=[tensor("s", TensorProto.FLOAT, "n")],
+    )
+    session = OnnxRuntime().open(artifact, spec_of(TensorSpec("x", "float32", ("n", 1))), site())
+    for values in ([1, 2], [3], [4, 5, 6]):
+        session.bind({"x": np.array(values, np.float32).reshape(-1, 1)})
+        session.run()
+        assert np.atleast_1d(session.fetch()[0]).tolist() == values
+    session.close()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The output OrtValue provided for output 'y' of node 'Add_77' (Add) has shape {1}. When calling Run() with "
+        "pre-allocated output OrtValues on a model with dynamic output shapes, ensure the shapes match.",
+        "Error in execution: Invalid rank for output: y Got: 0 Expected: 1 Please fix either the inputs/outputs.",
+    ],
+)
+def test_a_refused_buffer_is_known_by_every_wording(words: str) -> None:
+    assert wrong_buffer(RuntimeError(words))
+    assert not wrong_buffer(RuntimeError("Non-zero status code returned while running MatMul node."))
 
 
 def test_a_transpose_before_a_matmul_in_fp16_opens_on_the_cpu(tmp_path: Path, site: Callable[..., Site]) -> None:
