@@ -79,6 +79,7 @@ class OrtSession(Session):
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.binding: Any = None
         self.unknown: list[str] = []
+        self.renews = False
         self.graphs_captured = 0
         self.describe()
         self.run_options = self.make_run_options()
@@ -180,16 +181,23 @@ class OrtSession(Session):
         }
 
     def run(self) -> None:
+        if self.renews:
+            self.forget_shapes()
         try:
             self.session.run_with_iobinding(self.binding, self.run_options)
         except Exception as error:
-            if not wrong_buffer(error) or len(self.unknown) == len(self.graph_outputs):
+            if not wrong_buffer(error) or self.renews:
                 raise_translated(error)
             self.distrust_shapes()
             self.run()
 
     def distrust_shapes(self) -> None:
-        """Let every output be made anew, because the graph names the same dimension for different sizes."""
+        """Let every output be made anew, because the graph names the same dimension for different sizes.
+
+        Where that is not enough, before every run: ONNX Runtime refuses even its own last output when
+        its rank is not the one it expects.
+        """
+        self.renews = len(self.unknown) == len(self.graph_outputs)
         self.unknown = [each.name for each in self.graph_outputs]
         for name in self.unknown:
             self.binding.bind_output(name, self.device, self.index)

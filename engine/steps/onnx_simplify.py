@@ -43,6 +43,10 @@ class OnnxSimplify(Step):
             ) from error
         for each, kept in zip(slim.graph.output, declared, strict=True):
             each.ParseFromString(kept)  # onnxslim's guess at a shape may be wrong, and runtimes insist on it
+        outputs = {each.name for each in slim.graph.output}
+        inner = [each for each in slim.graph.value_info if each.name not in outputs]  # nor is it repeated there
+        del slim.graph.value_info[:]
+        slim.graph.value_info.extend(inner)
         slim.ir_version = max(slim.ir_version, INITIALIZERS_APART)
         path = onnx_format.save(slim, context.folder)
         try:
