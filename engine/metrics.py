@@ -60,6 +60,12 @@ METRICS: dict[str, Metric] = {
 }
 
 
+def title_of(rows: pd.DataFrame, metric: str) -> str:
+    """The title of a metric's chart; agreement with the original is never called accuracy."""
+    agreement = metric == "accuracy" and bool((rows["accuracy_kind"] == "agreement").any())
+    return "Agreement with the original" if agreement else METRICS[metric].title
+
+
 def axis_of(metric: Metric, values: pd.Series) -> tuple[float, str]:
     """What to multiply a metric by for its axis, and the unit to write there; sizes in KB, MB or GB."""
     if "{unit}" not in metric.axis:

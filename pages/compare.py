@@ -7,7 +7,7 @@ import streamlit as st
 from engine.analysis.choice import meets
 from engine.analysis.headline import cards, headline
 from engine.frames import machine, sort, sweep
-from engine.metrics import LATENCIES, side_by_side
+from engine.metrics import LATENCIES, side_by_side, title_of
 from engine.plots import bar_chart, in_words, sweep_in_words, throughput_chart, tradeoff_chart
 from pages import ui
 from pages.ui import badges, charts, compare, lists, results
@@ -51,7 +51,7 @@ drawn = compare.drawn(rows, selected)
 state = (row.id, row.revision, view, theme, frozenset(faded), selected)
 grid = st.grid(4, min_column_width=charts.MIN_WIDTH)
 for place, metric in zip(compare.PLACES, (view.size, *side_by_side(rows)[1:]), strict=True):
-    title = compare.chart_title(rows, metric)
+    title = title_of(rows, metric)
     draw = partial(bar_chart, drawn, metric, theme=theme, faded=faded, selected=selected, title=title)
     with grid.cell():
         charts.show(
@@ -68,7 +68,7 @@ draw = partial(tradeoff_chart, rows, against, theme=theme, faded=faded, selected
 charts.show(
     charts.kept(("tradeoff", against, *state), draw),
     key="chart_tradeoff",
-    alt=f"{in_words(rows, 'latency_ms')} {in_words(rows, against, compare.chart_title(rows, against))}",
+    alt=f"{in_words(rows, 'latency_ms')} {in_words(rows, against, title_of(rows, against))}",
     selects=True,
 )
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from engine import schedule
 from engine.frames import batch_sizes, latencies, sort
+from engine.metrics import side_by_side, title_of
 from engine.plots import bar_chart, foremost, in_words, left_out
 from pages import ui
 from pages.ui import badges, charts, lists, runs
@@ -40,12 +41,12 @@ def live(comparison: str, active: bool) -> None:
     drawn = foremost(rows)
     theme = charts.theme()
     grid = st.grid(4, min_column_width=charts.MIN_WIDTH)
-    for metric in runs.LIVE:
+    for metric in side_by_side(rows):
         with grid.cell():
-            figure = charts.kept(
-                ("live", metric, now.id, now.revision, size, theme), partial(bar_chart, drawn, metric, theme=theme)
-            )
-            charts.show(figure, key=f"live_{metric}", alt=in_words(drawn, metric))
+            title = title_of(rows, metric)
+            draw = partial(bar_chart, drawn, metric, theme=theme, title=title)
+            figure = charts.kept(("live", metric, title, now.id, now.revision, size, theme), draw)
+            charts.show(figure, key=f"live_{metric}", alt=in_words(drawn, metric, title))
     settling = "Figures settle as rounds come in." if now.active else ""
     st.caption(" ".join(filter(None, (f"Batch {size}.", settling, left_out(rows, drawn)))))
 

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from engine.analysis import numbers
 from engine.analysis.pareto import front
-from engine.metrics import METRICS, axis_of
+from engine.metrics import METRICS, axis_of, title_of
 from engine.plots.axes import log_ticks, spans_widely, zoom
 from engine.plots.bars import FADED
 from engine.plots.colours import MUTED, TEXT, Theme, colour, family_title
@@ -41,8 +41,7 @@ def tradeoff_chart(
     log_x, log_y = spans_widely(rows["latency_ms"]), against != "accuracy" and spans_widely(rows[against])
     low, high = zoom(rows, up) if against == "accuracy" else (-np.inf, np.inf)
     scale, unit = axis_of(up, rows[against])
-    agreement = against == "accuracy" and bool((rows["accuracy_kind"] == "agreement").any())
-    title = "Agreement with the original" if agreement else up.title
+    title = title_of(rows, against)
     y = rows[against] * scale
     shown = rows.assign(x=rows["latency_ms"], y=y.clip(low, high), outside=(y < low) | (y > high))
     best = shown[front(shown, ["latency_ms", against])].sort_values("x")

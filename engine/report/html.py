@@ -16,7 +16,7 @@ from engine.analysis.speedup import compared
 from engine.analysis.suspects import suspects
 from engine.document import ComparisonDocument
 from engine.frames import at_batch, batch_sizes, latencies, machine, sort, sweep
-from engine.metrics import LATENCIES, LATENCY_HELP, side_by_side
+from engine.metrics import LATENCIES, LATENCY_HELP, side_by_side, title_of
 from engine.plots import bar_chart, foremost, in_words, left_out, sweep_in_words, throughput_chart, tradeoff_chart
 from engine.report.method import METHOD, environment_facts, measured_how, workload_facts
 from engine.report.sections import facts_list, tag, variant_section
@@ -83,7 +83,7 @@ def batch_section(frame: pd.DataFrame, batch_size: int, kind: str, figures: Figu
     rows = sort(at_batch(frame, batch_size))
     drawn, places = foremost(rows), []
     for metric in side_by_side(rows):
-        title = "Agreement with the original" if metric == "accuracy" and agreement(rows) else ""
+        title = title_of(rows, metric)
         name = f"{metric}-{batch_size}"
         figures[name] = {each: bar_chart(drawn, metric, theme=each, title=title).to_plotly_json() for each in SCHEMES}
         places.append(place(name, in_words(drawn, metric, title)))
@@ -109,11 +109,6 @@ def batch_section(frame: pd.DataFrame, batch_size: int, kind: str, figures: Figu
         f'<p class="muted">{LATENCIES[kind]} latency. {LATENCY_HELP[kind]} '
         "The dotted line is the Pareto front: nothing is better at both.</p></section>"
     )
-
-
-def agreement(rows: pd.DataFrame) -> bool:
-    """Whether the accuracy column holds agreement with the original."""
-    return bool((rows["accuracy_kind"] == "agreement").any())
 
 
 def place(name: str, words: str) -> str:

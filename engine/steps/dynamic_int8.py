@@ -10,6 +10,7 @@ from typing import Any
 from engine.artifact import Artifact
 from engine.errors import StepFailed, Unsupported
 from engine.plugin import option
+from engine.spec import ModelSpec
 from engine.steps.base import Context, Step
 
 MATRIX = ("MatMul", "Gemm", "Gather", "LSTM", "Attention", "EmbedLayerNormalization")
@@ -35,13 +36,23 @@ class DynamicInt8(Step):
     per_channel: bool = option(True, "One scale for each output channel: more accurate, a little larger")
     reduce_range: bool = option(False, "Use 7 bits, for CPUs without VNNI where 8-bit products overflow")
 
+    def check(self, spec: ModelSpec, device: str) -> str | None:
+        if (
+            spec.format == "onnx"
+            and self.operators == "matmul"
+            and spec.operators
+            and not set(MATRIX) & set(spec.operators)
+        ):
+            return "the graph has no matrix product or embedding; with operators=all convolutions are quantized too"
+        return None
+
     def apply(self, source: Artifact, context: Context) -> Artifact:
         from engine.formats import onnx as onnx_format
 
         if source.precision != "fp32":
             raise Unsupported(
                 f"Dynamic quantization starts from float32 weights, and these are {source.precision}.",
-                "Leave half out, or apply it in a variant of its own.",
+                "It is quantized already." if source.precision == "int8" else "Leave out the step that narrows it.",
             )
         model = onnx_format.load(source.path)
         del model.graph.value_info[:]  # the quantizer transposes weights, and noted shapes would contradict it

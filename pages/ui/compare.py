@@ -141,12 +141,6 @@ def nothing_measured(row: ComparisonRow, document: ComparisonDocument, rows: pd.
     exports(document)
 
 
-def chart_title(rows: pd.DataFrame, metric: str) -> str:
-    """The title of one chart; agreement with the original is never called accuracy."""
-    agreement = metric == "accuracy" and bool((rows["accuracy_kind"] == "agreement").any())
-    return "Agreement with the original" if agreement else METRICS[metric].title
-
-
 def tradeoff_axis(rows: pd.DataFrame) -> str:
     """What latency is drawn against: a metric that has figures."""
     name = "Agreement" if (rows["accuracy_kind"] == "agreement").any() else "Accuracy"

@@ -7,12 +7,10 @@ from pathlib import Path
 import streamlit as st
 
 from engine.analysis import numbers
-from engine.metrics import SIDE_BY_SIDE
 from engine.store import ComparisonRow, VariantProgress
 from pages.ui import badges, training
 from pages.ui.context import store
 
-LIVE = SIDE_BY_SIDE
 STAGES = {
     "prepare": "Preparing data",
     "reference": "Running the original",

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine import recipes, routes
+from engine import presets, recipes, routes
 from engine.spec import ModelSpec
 from tests.steps.conftest import DIGITS, SEQUENCE
 
@@ -84,6 +84,16 @@ def test_a_step_that_refuses_says_so_itself() -> None:
     branching = replace(DIGITS, format="onnx", control_flow=1)
     variant = routes.plan(branching, recipes.parse("onnx-to-module > eager"), "cpu")
     assert variant.unsupported.startswith("ONNX to module: the graph has branches")
+
+
+def test_a_graph_without_matrix_products_is_not_offered_dynamic_int8() -> None:
+    convolutions = replace(DIGITS, format="onnx", operators={"Conv": 3, "Relu": 3})
+    variant = routes.plan(convolutions, recipes.parse("dynamic-int8 > onnxruntime"), "cpu")
+    assert "operators=all" in f"{variant.unsupported} {variant.hint}"
+    assert not routes.plan(convolutions, recipes.parse("dynamic-int8(operators=all) > onnxruntime"), "cpu").unsupported
+    offered = [text for _, text in presets.recipes(convolutions, "cpu", "quick")]
+    assert "dynamic-int8 > onnxruntime" not in offered
+    assert "onnx-simplify > onnxruntime" in offered
 
 
 @pytest.mark.parametrize("spec", [SCRIPT, PROGRAM])
