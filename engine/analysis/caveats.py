@@ -22,7 +22,7 @@ def one_round(frame: pd.DataFrame) -> str:
 
 def repeat(row: pd.Series) -> str:
     """What to do about a winner whose timings were not stable."""
-    if not row["unstable"]:
+    if not uncertain(row):
         return ""
     return " The machine did not hold still: measure again with more rounds to know by how much."
 

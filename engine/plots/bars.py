@@ -19,7 +19,7 @@ from engine.metrics import METRICS, Metric, axis_of
 from engine.plots.axes import axis_title, spans_widely, x_axis, zoom
 from engine.plots.colours import TEXT, Theme, colour
 from engine.plots.hover import describe
-from engine.plots.labels import axis_note, fitting, row_labels
+from engine.plots.labels import axis_note, names_of, row_labels
 from engine.plots.theme import figure, template
 
 ROW_HEIGHT = 44
@@ -46,7 +46,7 @@ def bar_chart(
     log = not zoomed and spans_widely(values)
     points = log or zoomed
     window = zoom(rows, facts) if zoomed else None
-    records = rows.assign(name=fitting(list(rows["label"]))).to_dict("records")
+    records = rows.assign(name=names_of(rows)).to_dict("records")
     annotations = [
         note
         for position, row in enumerate(records)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from html import escape
 from typing import Any
 
@@ -15,7 +15,10 @@ from engine.metrics import Metric
 from engine.plots.colours import BAD_TEXT, MUTED, STATUSES, TEXT, WARNING_TEXT, Theme
 from engine.plots.hover import Row
 
-NAME_LENGTH = 36
+NAME_LENGTH = 38
+SEPARATOR = " · "
+MORE = "…"
+SUSPECT = "Suspect: "
 LONGEST_HEAD = 20
 MORE_HEAD = (4, 8, 12)
 BRACKETS = re.compile(r" \([^()]*\)")
@@ -29,7 +32,7 @@ def row_labels(row: Row, facts: Metric, position: int, theme: Theme, *, pale: bo
     """
     suspect = row["status"] == "suspect"
     name = escape(row["name"])
-    name = f"Suspect: {name}" if suspect else f"<b>{name}</b>" if bold or row["baseline"] else name
+    name = f"{SUSPECT}{name}" if suspect else f"<b>{name}</b>" if bold or row["baseline"] else name
     text, shade = figure_text(row, facts, theme)
     quiet = MUTED[theme] if pale else ""
     empty = pd.isna(row[facts.name])
@@ -41,33 +44,63 @@ def row_labels(row: Row, facts: Metric, position: int, theme: Theme, *, pale: bo
     ]
 
 
-def fitting(labels: Sequence[str]) -> list[str]:
-    """The labels, short enough for a narrow chart and still told apart.
+def names_of(rows: pd.DataFrame) -> list[str]:
+    """The names above the bars, shorter where a word stands before them."""
+    lengths = [NAME_LENGTH - len(SUSPECT) * (status == "suspect") for status in rows["status"]]
+    return fitting(list(rows["label"]), lengths)
 
-    A long one loses its options in brackets where no other is then called the same, and then its
-    middle: runtimes stand at the beginning, and what differs most often at the end.
+
+def fitting(labels: Sequence[str], lengths: Sequence[int] = ()) -> list[str]:
+    """The labels, short enough for a narrow chart and still told apart; `lengths` has the room of each.
+
+    A long one loses its options in brackets where no other is then called the same, then the parts
+    that it shares with most others, and where that makes two alike, its middle.
     """
+    room = list(lengths) or [NAME_LENGTH] * len(labels)
     bare = [BRACKETS.sub("", each) for each in labels]
     counts = Counter(bare)
     shorter = [
-        plain if len(each) > NAME_LENGTH and counts[plain] == 1 else each
-        for each, plain in zip(labels, bare, strict=True)
+        plain if len(each) > length and counts[plain] == 1 else each
+        for each, plain, length in zip(labels, bare, room, strict=True)
     ]
-    names = [without_middle(each) for each in shorter]
-    for more in MORE_HEAD:
+    names = without_common(shorter, room)
+    for twice in [name for name, count in Counter(names).items() if count > 1]:
+        group = [at for at, name in enumerate(names) if name == twice]
+        apart = without_common([shorter[at] for at in group], [room[at] for at in group])
+        names = [apart[group.index(at)] if at in group else name for at, name in enumerate(names)]
+    for more in (0, *MORE_HEAD):
         alike = {name for name, count in Counter(names).items() if count > 1}
         names = [
-            without_middle(each, more) if name in alike else name for each, name in zip(shorter, names, strict=True)
+            without_middle(each, length, more) if name in alike else name
+            for each, name, length in zip(shorter, names, room, strict=True)
         ]
     return names
 
 
-def without_middle(label: str, more: int = 0) -> str:
-    """At most NAME_LENGTH characters: the runtime's name, `more` of what follows, and as much as fits of the end."""
-    if len(label) <= NAME_LENGTH:
+def without_common(labels: Sequence[str], room: Sequence[int]) -> list[str]:
+    """The labels, longer ones without the parts that at least half of them have, then without their last parts."""
+    counts = Counter(part for each in labels for part in each.split(SEPARATOR))
+    common = {part for part, count in counts.items() if 2 * count >= max(len(labels), 2)}
+    return [without_parts(each, common, length) for each, length in zip(labels, room, strict=True)]
+
+
+def without_parts(label: str, common: Collection[str], length: int) -> str:
+    """A label of at most `length`, without common parts, then without its last ones; an ellipsis says so."""
+    if len(label) <= length:
         return label
-    runtime, separator, _ = label.partition(" · ")
-    return elided(label, min(len(runtime + separator), LONGEST_HEAD) + more, NAME_LENGTH)
+    parts = label.split(SEPARATOR)
+    while len(parts) > 2 and len(SEPARATOR.join([*parts, MORE])) > length:
+        parts.pop(max(range(1, len(parts)), key=lambda at: (parts[at] in common, at)))
+    found = SEPARATOR.join([*parts, MORE])
+    return found if len(found) <= length else without_middle(label, length)
+
+
+def without_middle(label: str, length: int = NAME_LENGTH, more: int = 0) -> str:
+    """A label of at most `length`: the runtime's name, `more` of what follows, and as much as fits of the end."""
+    if len(label) <= length:
+        return label
+    runtime, separator, _ = label.partition(SEPARATOR)
+    return elided(label, min(len(runtime + separator), LONGEST_HEAD) + more, length)
 
 
 def elided(text: str, head: int, length: int) -> str:

@@ -34,7 +34,7 @@ def time(row: ComparisonRow, variant: VariantDocument, line: pd.Series) -> None:
     busy, launches = profile.get("busy_ms"), profile.get("launches")
     facts = [
         f"{numbers.duration(float(busy))} of device time" if busy else "",
-        f"{numbers.significant(float(launches))} launches" if launches else "",
+        f"{float(launches):,g} launches" if launches else "",
     ]
     st.caption(" · ".join(filter(None, facts)))
     charts.show(

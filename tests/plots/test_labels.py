@@ -36,6 +36,16 @@ def test_what_differs_in_the_middle_is_shown() -> None:
     first, second = fitting(
         [f"PyTorch eager · {way} pruning (Ratio 0.5) · Fine-tuning (Epochs 10)" for way in ("Channel", "Magnitude")]
     )
-    assert first.startswith("PyTorch eager · Chan…")
-    assert second.startswith("PyTorch eager · Magn…")
+    assert first.startswith("PyTorch eager · Channel pruning")
+    assert second.startswith("PyTorch eager · Magnitude pruning")
     assert max(len(first), len(second)) <= NAME_LENGTH
+
+
+def test_what_most_names_share_is_left_out_first() -> None:
+    names = [f"TensorRT · {way} · FP16 · CUDA graph · static" for way in ("Channel pruning", "2:4 sparsity", "FP8")]
+    assert fitting(names) == [
+        "TensorRT · Channel pruning · FP16 · …",
+        "TensorRT · 2:4 sparsity · FP16 · …",
+        "TensorRT · FP8 · FP16 · CUDA graph · …",
+    ]
+    assert len(fitting(names[:1], [20])[0]) <= 20
