@@ -91,8 +91,11 @@ def rate(value: float | None) -> str:
 
 
 def short_rate(value: float | None) -> str:
-    """Write a throughput where the axis says what of: 2,740/s."""
-    return f"{significant(value)}/s" if value is not None and known(value) else DASH
+    """Write a throughput where the axis says what of and room is scarce: 2,740/s, 113k/s, 1.28M/s."""
+    if value is None or not known(value):
+        return DASH
+    scale, unit = (1e6, "M") if value >= 1e6 else (1e3, "k") if value >= 1e5 else (1.0, "")
+    return f"{significant(value / scale)}{unit}/s"
 
 
 def percent(fraction: float | None, digits: int = 3) -> str:

@@ -53,3 +53,9 @@ def test_ratios_are_words_with_an_interval() -> None:
 def test_differences_are_in_points() -> None:
     assert numbers.points(-0.0123) == "-1.23 points"
     assert numbers.points(0.00001) == "±0 points"
+
+
+@pytest.mark.parametrize(("value", "written"), [(2740.4, "2,740/s"), (113_400.0, "113k/s"), (1_281_000.0, "1.28M/s")])
+def test_a_high_throughput_is_short_beside_its_bar(value: float, written: str) -> None:
+    assert numbers.short_rate(value) == written
+    assert numbers.short_rate(None) == numbers.DASH
