@@ -36,10 +36,18 @@ class TorchScript(Format):
 
     @classmethod
     def admit(cls, path: Path, folder: Path, options: Mapping[str, Any]) -> Artifact:
+        from engine.admission.listed_inputs import batched, listed
         from engine.admission.precision import of_tensors
 
         placed = place(path, folder / "model.pt")
-        return Artifact(cls.name, placed, details=of_tensors(load(placed).parameters()))
+        module = load(placed)
+        details = of_tensors(module.parameters())
+        lists = listed(module)
+        if lists:
+            placed.unlink()
+            batched(module).save(str(placed))
+            details["notes"] = [f"It takes a list of tensors as {', '.join(lists)}; here it is given a batch."]
+        return Artifact(cls.name, placed, details=details)
 
     @classmethod
     def inspect(cls, artifact: Artifact, progress: Any) -> ModelSpec:

@@ -37,7 +37,7 @@ def script_graph(module: Any) -> ModelGraph:
 def walk(reading: Reading, module: Any, method: str, path: str, given: list[frozenset[int]]) -> list[frozenset[int]]:
     """Read one method of one module; `given` says what made its arguments, and so does the answer for its results."""
     reading.calls += 1
-    graph = module.graph if method == "forward" else getattr(module, method).graph
+    graph = module._c._get_method(method).graph  # a method may be called as one that every module has
     known: dict[str, frozenset[int]] = {}
     for value, made in zip(list(graph.inputs())[1:], given, strict=False):
         known[value.debugName()] = made
@@ -56,7 +56,7 @@ def read_block(
         outputs = [each.debugName() for each in node.outputs()]
         if kind == "prim::GetAttr" and values[0] in modules:
             owner, module = modules[values[0]]
-            member = getattr(module, node.s("name"), None)
+            member = part(module, node.s("name"))
             if hasattr(member, "named_modules"):
                 inner = f"{owner}.{node.s('name')}".lstrip(".")
                 modules[outputs[0]] = (inner, member)
@@ -78,6 +78,14 @@ def read_block(
         if node.outputsSize() and sources:
             made = sources if kind.startswith("prim::") else operator(reading, node, path, call, sources, modules)
             known.update(dict.fromkeys(outputs, made))
+
+
+def part(module: Any, name: str) -> Any:
+    """An attribute of a script, or None for an object of a class that PyTorch can't show."""
+    try:
+        return getattr(module, name, None)
+    except RuntimeError:
+        return None
 
 
 def operator(

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from engine.admission.listed_inputs import required
 from engine.catalog.base import BATCH
 from engine.errors import BadInput, Unsupported
 from engine.inspection.first_layer import Guess
@@ -51,12 +52,6 @@ def weight_dtype(module: Any) -> str:
     """The dtype of the weights where they share one that is not float32; inputs may have to be of it."""
     kinds = {str(each.dtype).removeprefix("torch.") for each in module.parameters() if each.is_floating_point()}
     return kinds.pop() if len(kinds) == 1 else "float32"
-
-
-def required(module: Any) -> list[Any]:
-    """The arguments of `forward` that have no default."""
-    arguments = module.forward.schema.arguments[1:]
-    return [each for each in arguments if not each.has_default_value()]
 
 
 def named(arguments: list[Any]) -> str:

@@ -81,9 +81,24 @@ class Values(nn.Module):
         return x * (rate / 16000) * (2.0 if double else 1.0)
 
 
-class Listed(nn.Module):
-    def forward(self, x: list[torch.Tensor]) -> torch.Tensor:
-        return x[0]
+class Named(nn.Module):
+    def forward(self, x: dict[str, torch.Tensor]) -> torch.Tensor:
+        return x["image"]
+
+
+class Detector(nn.Module):
+    """Takes pictures and gives what it found on each, as torchvision's detectors do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(
+        self, images: list[torch.Tensor], targets: list[dict[str, torch.Tensor]] | None = None
+    ) -> tuple[dict[str, torch.Tensor], list[dict[str, torch.Tensor]]]:
+        losses: dict[str, torch.Tensor] = {}
+        found = [{"boxes": self.conv(each.unsqueeze(0)).mean((0, 3))} for each in images]
+        return losses, found
 
 
 class Flat(nn.Module):
@@ -211,10 +226,18 @@ def test_a_file_without_forward_is_bad_input(tmp_path: Path, opened: Opener) -> 
         opened(script(tmp_path / "m.pt", nn.GRU(5, 4)))
 
 
-def test_a_list_of_tensors_is_unsupported(tmp_path: Path, opened: Opener) -> None:
-    with pytest.raises(Unsupported, match=r"List\[Tensor\]") as caught:
-        opened(script(tmp_path / "m.pt", Listed()))
+def test_a_dictionary_of_tensors_is_unsupported(tmp_path: Path, opened: Opener) -> None:
+    with pytest.raises(Unsupported, match=r"Dict\[str, Tensor\]") as caught:
+        opened(script(tmp_path / "m.pt", Named()))
     assert "Wrap" in caught.value.hint
+
+
+def test_a_list_of_tensors_is_given_a_batch(tmp_path: Path, opened: Opener) -> None:
+    spec = opened(script(tmp_path / "m.pt", Detector()))
+    assert [each.name for each in spec.inputs] == ["images"]
+    assert spec.inputs[0].shape[:2] == ("batch", 3)
+    assert spec.batch_dimension == "batch"
+    assert any("list of tensors" in each for each in spec.notes)
 
 
 class Slow(nn.Module):
