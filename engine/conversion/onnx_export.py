@@ -27,7 +27,9 @@ UNSUPPORTED = (
     "Unsupported: ONNX export of operator",
     "is not supported",
     "does not currently support",
+    "encountered in handling model params",  # an object of a class of its own, in a script
 )
+ADDRESS = re.compile(r" \(of Python compilation unit at: \w+\)")
 
 
 def chosen_exporter(exporter: str, opset: int, *, default: str) -> str:
@@ -199,5 +201,6 @@ def explained(error: Exception, exporter: str) -> StepFailed | Unsupported:
 
 
 def plain_lines(error: BaseException) -> list[str]:
-    """The lines of a message that say something, without colours."""
-    return [line.strip() for line in COLOUR.sub("", str(error)).splitlines() if line.strip()]
+    """The lines of a message that say something, without colours and addresses."""
+    text = ADDRESS.sub("", COLOUR.sub("", str(error)))
+    return [line.strip() for line in text.splitlines() if line.strip()]

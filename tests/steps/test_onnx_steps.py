@@ -10,6 +10,8 @@ import pytest
 from onnx import helper, numpy_helper
 
 from engine.artifact import write_manifest
+from engine.conversion.onnx_export import explained
+from engine.errors import Unsupported
 from engine.formats.onnx import Onnx
 from engine.inspection.onnx_graph import inspect_onnx
 from tests.formats.graphs import graph, weights
@@ -71,3 +73,14 @@ def test_a_graph_of_other_frameworks_becomes_a_module(padding: str, size: int, t
     spec = inspect_onnx(artifact, lambda *_: None)
     result, _ = build_route(tmp_path / "model", spec, "onnx-to-module", tmp_path / "work")
     assert (result.status, result.reason) == ("ok", "")
+
+
+def test_a_class_that_the_exporter_cannot_write_is_unsupported_and_named() -> None:
+    words = (
+        "Unknown type __torch__.detection.BoxCoder (of Python compilation unit at: 0x557c3be5b080) encountered in "
+        "handling model params. This class type does not extend __getstate__ method.:"
+    )
+    found = explained(RuntimeError(words), "TorchScript")
+    assert isinstance(found, Unsupported)
+    assert "BoxCoder encountered in handling" in found.reason
+    assert "0x" not in found.reason
