@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 CODES = {"float16": 10, "bfloat16": 16}
 LARGEST = {"float16": 65504.0, "bfloat16": 3.3895e38}
 SMALLEST = {"float16": 6.0e-8, "bfloat16": 1.2e-38}
+WRITTEN_OUT = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64}
 A_MASK = 1e30  # larger constants stand for minus infinity and are meant to be clamped
 
 
@@ -47,17 +48,16 @@ class Narrow:
 
 
 def constant_value(node: NodeProto) -> TensorProto | None:
-    """The tensor of a Constant node that holds floats, however it is written."""
+    """The tensor of a Constant node, however it is written; None for text and sparse ones, and other nodes."""
     if node.op_type != "Constant" or node.domain not in ("", "ai.onnx"):
         return None
-    from onnx import numpy_helper
+    from onnx import helper, numpy_helper
 
     for attribute in node.attribute:
         if attribute.name == "value":
             tensor: TensorProto = attribute.t
             return tensor
-        if attribute.name == "value_float":
-            return numpy_helper.from_array(np.array(attribute.f, np.float32), node.output[0])
-        if attribute.name == "value_floats":
-            return numpy_helper.from_array(np.array(attribute.floats, np.float32), node.output[0])
+        if attribute.name in WRITTEN_OUT:
+            values = np.array(helper.get_attribute_value(attribute), WRITTEN_OUT[attribute.name])
+            return numpy_helper.from_array(values, node.output[0])
     return None

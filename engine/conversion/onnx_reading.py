@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.artifact import Artifact
-from engine.conversion.onnx_rewriting import plainer
+from engine.conversion.onnx_rewriting import plainer, replace_attributes
 from engine.errors import StepFailed, Unsupported
 from engine.spec import ModelSpec
 
@@ -108,9 +108,7 @@ def without_allowzero(model: ModelProto) -> None:
     """Drop Reshape's `allowzero`, which onnx2torch refuses and which only empty tensors would notice."""
     for node in model.graph.node:
         if node.op_type == "Reshape":
-            kept = [each for each in node.attribute if each.name != "allowzero"]
-            del node.attribute[:]
-            node.attribute.extend(kept)
+            replace_attributes(node, {}, without=("allowzero",))
 
 
 def order_inputs(model: ModelProto, spec: ModelSpec) -> None:

@@ -7,9 +7,9 @@ that a converter lacks becomes a reduction. Meant for converters; a runtime take
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
+from engine.conversion.onnx_constants import constant_value
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
@@ -28,14 +28,16 @@ def plainer(model: ModelProto, shapes: Mapping[str, Shape]) -> None:
     from engine.profiling.onnx_operations import inferred_shapes, with_shapes
 
     constants_to_initializers(model.graph)
-    known = inferred_shapes(with_shapes(model, shapes))
-    tell_ranks(model.graph, known)
-    for node in model.graph.node:
-        size = known.get(node.input[0]) if node.input else None
-        if auto_padding(node) and size is not None:
-            write_padding(node, size, known.get(node.input[1], ()) if len(node.input) > 1 else ())
-        elif node.op_type == "GlobalMaxPool" and size is not None:
+    nodes = [node for node in model.graph.node if needs_shape(node)]
+    known = inferred_shapes(with_shapes(model, shapes)) if nodes else {}
+    for node in nodes:
+        size = known.get(node.input[0])
+        if size is None:
+            continue
+        if node.op_type == "GlobalMaxPool":
             to_reduction(node, len(size))
+        else:
+            write_padding(node, size, known.get(node.input[1], ()) if len(node.input) > 1 else ())
 
 
 def constants_to_initializers(graph: GraphProto) -> None:
@@ -43,7 +45,7 @@ def constants_to_initializers(graph: GraphProto) -> None:
     outputs = {each.name for each in graph.output}
     kept = []
     for node in graph.node:
-        value = constant_of(node) if node.op_type == "Constant" and node.domain in ("", "ai.onnx") else None
+        value = constant_value(node)
         if value is None or node.output[0] in outputs:
             kept.append(node)
         else:
@@ -54,29 +56,9 @@ def constants_to_initializers(graph: GraphProto) -> None:
         graph.node.extend(kept)
 
 
-def constant_of(node: NodeProto) -> Any:
-    """The tensor of a Constant node, or None where it holds a string or a sparse one."""
-    from onnx import helper, numpy_helper
-
-    found = {each.name: helper.get_attribute_value(each) for each in node.attribute}
-    if "value" in found:
-        return found["value"]
-    for name, dtype in (("value_float", np.float32), ("value_int", np.int64)):
-        if name in found:
-            return numpy_helper.from_array(np.array(found[name], dtype))
-        if f"{name}s" in found:
-            return numpy_helper.from_array(np.array(found[f"{name}s"], dtype))
-    return None
-
-
-def tell_ranks(graph: GraphProto, known: Mapping[str, Shape]) -> None:
-    """Declare how many dimensions every tensor has; their sizes stay open, as the batch may vary."""
-    from onnx import TensorProto, helper
-
-    named = {each.name for each in (*graph.input, *graph.output, *graph.value_info, *graph.initializer)}
-    for name, shape in known.items():
-        if name not in named:
-            graph.value_info.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [None] * len(shape)))
+def needs_shape(node: NodeProto) -> bool:
+    """Whether rewriting a node takes the shape of its input."""
+    return node.op_type == "GlobalMaxPool" or auto_padding(node) is not None
 
 
 def auto_padding(node: NodeProto) -> bytes | None:

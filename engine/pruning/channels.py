@@ -97,7 +97,7 @@ def make_pruner(module: nn.Module, inputs: tuple[Any, ...], plan: ChannelPlan, l
             head_pruning_ratio=plan.ratio if plan.heads else 0.0,
         )
     except Exception as error:  # the library traces the model's own code, which may raise anything
-        raise Unsupported(f"The channels of this model can't be followed: {first_line(error)}", ADVICE) from error
+        raise Unsupported(f"The channels of this model can't be followed: {first_line(error)}.", ADVICE) from error
 
 
 def carry_out(pruner: Any) -> None:
@@ -105,7 +105,7 @@ def carry_out(pruner: Any) -> None:
     try:
         pruner.step()
     except Exception as error:  # as above; the module may be half pruned, so nothing of it is kept
-        raise StepFailed(f"Pruning channels failed: {first_line(error)}", ADVICE) from error
+        raise StepFailed(f"Pruning channels failed: {first_line(error)}.", ADVICE) from error
 
 
 def kept_layers(module: nn.Module, keep: str) -> list[nn.Module]:
@@ -154,7 +154,7 @@ def check_forward(module: nn.Module, inputs: tuple[Any, ...], shapes: list[tuple
             found = [tuple(each.shape) for each in flatten(module(*inputs))]
     except (RuntimeError, ValueError, IndexError) as error:
         raise Unsupported(
-            f"The model's code fixes a size that pruning changes: {first_line(error)}",
+            f"The model's code fixes a size that pruning changes: {first_line(error)}.",
             "Keep the layers around it. Graphs (ONNX, exported programs) fix their reshapes: "
             "for those upload weights with an architecture.",
         ) from error

@@ -160,8 +160,12 @@ class OrtSession(Session):
     def forget_shapes(self) -> None:
         """Let outputs of unknown shape be made anew: a binding keeps those of its first run and refuses others."""
         if not self.plan.cuda_graph:
-            for name in self.unknown:
-                self.binding.bind_output(name, self.device, self.index)
+            self.release_outputs()
+
+    def release_outputs(self) -> None:
+        """Leave the buffers of outputs of unknown shape to ONNX Runtime."""
+        for name in self.unknown:
+            self.binding.bind_output(name, self.device, self.index)
 
     def fix_outputs(self) -> None:
         """Keep the buffers that one run without capture made: a CUDA graph always writes to the same memory."""
@@ -199,8 +203,7 @@ class OrtSession(Session):
         """
         self.renews = len(self.unknown) == len(self.graph_outputs)
         self.unknown = [each.name for each in self.graph_outputs]
-        for name in self.unknown:
-            self.binding.bind_output(name, self.device, self.index)
+        self.release_outputs()
         if self.plan.cuda_graph:
             self.fix_outputs()
 

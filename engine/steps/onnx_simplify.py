@@ -21,6 +21,7 @@ class OnnxSimplify(Step):
 
     name = "onnx-simplify"
     title = "Simplify ONNX"
+    version = 2
     formats = {"onnx": "onnx"}
     requires = ("onnx", "onnxslim")
     cost = 0.5

@@ -21,6 +21,7 @@ class OnnxToModule(Step):
 
     name = "onnx-to-module"
     title = "ONNX to module"
+    version = 2
     formats = {"onnx": "torch-module"}
     uses = ("examples",)
     requires = ("torch", "onnx", "onnx2torch", "onnxruntime-gpu|onnxruntime")

@@ -35,7 +35,7 @@ class TensorRTBuild(Step):
 
     name = "tensorrt-build"
     title = "TensorRT engine"
-    version = 1
+    version = 2  # FP32 by TensorRT for RTX is called TF32
     requires = (tensorrt_library.REQUIREMENT, "onnx", "cuda-bindings")
     install = tensorrt_library.INSTALL
     formats = {"onnx": "tensorrt-engine"}

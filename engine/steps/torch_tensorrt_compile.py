@@ -29,7 +29,7 @@ class CompileProgram(Step):
 
     name = NAME
     title = "Torch-TensorRT (Dynamo)"
-    version = 1
+    version = 2  # FP32 by TensorRT for RTX is called TF32
     requires = ("torch", torch_tensorrt.REQUIREMENT)
     install = torch_tensorrt.INSTALL
     formats = {"exported-program": "torch-tensorrt"}
@@ -108,7 +108,7 @@ class CompileScript(Step):
 
     name = NAME
     title = "Torch-TensorRT (TorchScript)"
-    version = 1
+    version = 2  # FP32 by TensorRT for RTX is called TF32
     requires = ("torch", torch_tensorrt.REQUIREMENT)
     install = torch_tensorrt.INSTALL
     formats = {"torchscript": "torch-tensorrt"}

@@ -133,13 +133,13 @@ def check_match(student: nn.Module, teacher: nn.Module, batch: Batch, index: int
         theirs = [tuple(each.shape[1:]) for each in flatten(teacher(*batch.inputs))]
     except (RuntimeError, TypeError, IndexError) as error:
         raise BadInput(
-            f"The teacher does not take the model's inputs: {first_line(error)}", "Choose another."
+            f"The teacher does not take the model's inputs: {first_line(error)}.", "Choose another."
         ) from error
     try:
         mine = [tuple(each.shape[1:]) for each in flatten(student(*batch.inputs))]
     except (RuntimeError, TypeError, IndexError) as error:
         raise BadInput(
-            f"The student does not take the model's inputs: {first_line(error)}", "Choose another architecture."
+            f"The student does not take the model's inputs: {first_line(error)}.", "Choose another architecture."
         ) from error
     compared = slice(index, index + 1) if classes else slice(None)
     if mine[compared] != theirs[compared]:

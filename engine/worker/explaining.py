@@ -38,12 +38,12 @@ def explain(error: Exception) -> Outcome:
     """Turn an exception that nobody translated into one sentence."""
     line = first_line(error)
     if is_out_of_memory(error):
-        return Outcome("oom", {}, f"Memory ran out. {line}", "Try a smaller batch size.")
+        return Outcome("oom", {}, f"Memory ran out: {line}.", "Try a smaller batch size.")
     lowered = str(error).lower()
     for signs, happened, hint in GPU_FAULTS:
         if any(sign in lowered for sign in signs):
-            return Outcome("failed", {}, f"{happened}: {line}", hint)
-    return Outcome("failed", {}, f"{type(error).__name__}: {line}", LOOK_AT_LOG)
+            return Outcome("failed", {}, f"{happened}: {line}.", hint)
+    return Outcome("failed", {}, f"{type(error).__name__}: {line}.", LOOK_AT_LOG)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -213,10 +213,10 @@ def explained(error: Exception, where: str) -> OptibenchError:
         return error
     if is_out_of_memory(error):
         return OutOfMemory(
-            f"Memory ran out in {where or 'the build'}: {first_line(error)}", "Try a smaller batch size."
+            f"Memory ran out in {where or 'the build'}: {first_line(error)}.", "Try a smaller batch size."
         )
     return StepFailed(
-        f"{where or 'The build'} failed: {type(error).__name__}: {first_line(error)}",
+        f"{where or 'The build'} failed: {type(error).__name__}: {first_line(error)}.",
         "The log has the details; the command reproduces it.",
     )
 
