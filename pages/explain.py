@@ -24,21 +24,21 @@ by_id = {each.id: each for each in found.variants}
 labels = badges.distinct({each.id: each.label for each in found.variants})
 ids = list(by_id)
 first, second = st.columns([3, 1], gap="medium", vertical_alignment="bottom")
-current = chosen("variant") if chosen("variant") in by_id else ids[0]
-picked = first.selectbox(
-    "Variant", ids, ids.index(current), format_func=labels.__getitem__, key=f"variant_{row.id}_{current}"
-)
-choose("variant", picked)
 sizes = [str(each) for each in batch_sizes(found)]
 with second:
     size = int(
         st.segmented_control("Batch size", sizes, default=sizes[0], key="batch", required=True, bind="query-params")
         or sizes[0]
     )
-variant = by_id[picked]
-result = next((each for each in variant.results if each.batch_size == size), None)
 kind = (latencies(found) or ["resident"])[0]
 rows = frame(row, kind, batch_size=size)
+current = chosen("variant") if chosen("variant") in by_id else explain.opening(rows)
+picked = first.selectbox(
+    "Variant", ids, ids.index(current), format_func=labels.__getitem__, key=f"variant_{row.id}_{current}"
+)
+choose("variant", picked)
+variant = by_id[picked]
+result = next((each for each in variant.results if each.batch_size == size), None)
 line = rows[rows["variant"] == picked].iloc[0]
 
 with st.container(horizontal=True, vertical_alignment="center"):

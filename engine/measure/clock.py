@@ -67,13 +67,14 @@ def end_to_end_call(session: Session, feeds: Mapping[str, Any]) -> Call:
 
 
 @contextmanager
-def without_collector() -> Iterator[None]:
-    """Keep Python's garbage collector from running in the middle of a timed call."""
+def undisturbed(session: Session) -> Iterator[None]:
+    """Keep Python's garbage collector, and what a session sets up only once, out of timed calls."""
     enabled = gc.isenabled()
     gc.collect()
     gc.disable()
     try:
-        yield
+        with session.many():
+            yield
     finally:
         if enabled:
             gc.enable()
@@ -121,11 +122,11 @@ def settled(times: list[int]) -> bool:
     return abs(last - before) <= STABLE_CHANGE * before
 
 
-def timed(call: Call, *, seconds: float, calls: int) -> Latency:
+def timed(session: Session, call: Call, *, seconds: float, calls: int) -> Latency:
     """Repeat a call until at least `seconds` and `calls` have passed, and keep every time."""
     totals: list[int] = []
     enqueues: list[int] = []
-    with without_collector():
+    with undisturbed(session):
         deadline = perf_counter_ns() + int(seconds * 1e9)
         while len(totals) < calls or perf_counter_ns() < deadline:
             total, enqueue = call()
@@ -161,10 +162,10 @@ def timed_by_session(session: Session, *, seconds: float, calls: int, end_to_end
 def resident(session: Session, *, seconds: float, calls: int) -> Latency:
     """Device-resident latency of what is bound."""
     own = timed_by_session(session, seconds=seconds, calls=calls)
-    return own or timed(resident_call(session), seconds=seconds, calls=calls)
+    return own or timed(session, resident_call(session), seconds=seconds, calls=calls)
 
 
 def end_to_end(session: Session, feeds: Mapping[str, Any], *, seconds: float, calls: int) -> Latency:
     """End-to-end latency of the same inputs, copied in and out at each call."""
     own = timed_by_session(session, seconds=seconds, calls=calls, end_to_end=True)
-    return own or timed(end_to_end_call(session, feeds), seconds=seconds, calls=calls)
+    return own or timed(session, end_to_end_call(session, feeds), seconds=seconds, calls=calls)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from time import perf_counter
 
 from engine.errors import PhaseFailed
-from engine.measure.clock import timed_by_session, without_collector
+from engine.measure.clock import timed_by_session, undisturbed
 from engine.measurement import Throughput
 from engine.runtimes.base import Session
 from engine.spec import Status
@@ -36,7 +36,7 @@ def saturate(session: Session, *, samples: int, device: str, seconds: float, cal
 def loop(session: Session, samples: int, seconds: float, calls: int, *, depth: int) -> Throughput:
     """Enqueue `depth` calls between two waits, until `seconds` and `calls` have passed."""
     done = 0
-    with without_collector():
+    with undisturbed(session):
         session.synchronize()
         began = perf_counter()
         while done < calls or perf_counter() - began < seconds:

@@ -7,6 +7,16 @@ from engine.document import ComparisonDocument
 from engine.frames import machine
 from engine.metrics import LATENCIES
 
+MEASURE = "measure: "
+PHASES = {
+    "waited_s": "waiting for other comparisons",
+    "prepare_s": "preparing data",
+    "reference_s": "reference",
+    "build_s": "building",
+    "startup_s": "starting workers",
+    "measure_s": "measuring",
+    "profile_s": "profiling",
+}
 METHOD: tuple[tuple[str, str], ...] = (
     (
         "Two latencies, never mixed",
@@ -79,9 +89,23 @@ def workload_facts(document: ComparisonDocument) -> list[tuple[str, str]]:
             ("Shapes", ", ".join(f"{name} {'×'.join(map(str, shape))}" for name, shape in workload.shapes.items()))
         )
     if document.orchestration:
-        spent = ", ".join(f"{name.replace('_', ' ')} {value:,.1f}" for name, value in document.orchestration.items())
-        facts.append(("Time spent", spent))
+        facts.append(("Time spent", time_spent(document.orchestration)))
     return facts
+
+
+def time_spent(seconds: dict[str, float]) -> str:
+    """Where a comparison's minutes went, in one line; see `engine.summary.orchestration`."""
+    parts = {name.removeprefix(MEASURE): value for name, value in seconds.items() if name.startswith(MEASURE)}
+    inside = f" ({listed(parts)})" if parts else ""
+    kinds = {word: seconds[name] for name, word in PHASES.items() if name in seconds}
+    told = [f"{word} {value:,.1f} s{inside if word == PHASES['measure_s'] else ''}" for word, value in kinds.items()]
+    rest = f"{seconds.get('overhead_s', 0.0):,.1f} s between workers"
+    return f"{seconds.get('wall_s', 0.0):,.1f} s: {', '.join([*told, rest])}. Builds and starts go side by side."
+
+
+def listed(seconds: dict[str, float]) -> str:
+    """Names with their seconds."""
+    return ", ".join(f"{name} {value:,.1f}" for name, value in seconds.items())
 
 
 def environment_facts(environment: dict[str, object], prefix: str = "") -> list[tuple[str, str]]:

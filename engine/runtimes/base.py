@@ -6,6 +6,7 @@ import importlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -52,6 +53,10 @@ class Session(ABC):
     @abstractmethod
     def run(self) -> None:
         """Enqueue one inference over the bound inputs."""
+
+    def many(self) -> AbstractContextManager[Any]:
+        """Held around many runs: what each would otherwise set up for itself, such as inference mode."""
+        return nullcontext()
 
     def synchronize(self) -> None:
         """Wait until every enqueued inference is over."""

@@ -50,7 +50,8 @@ class QuantizeWeights(Step):
         kept = {id(each) for each in kept_layers(module, self.keep)}
         parts = {name: each for name, each in module.named_modules() if id(each) not in kept}
         linear = {name: each for name, each in parts.items() if isinstance(each, nn.Linear)}
-        tables = {name: each for name, each in parts.items() if isinstance(each, nn.Embedding) and self.embeddings}
+        found = {name: each for name, each in parts.items() if isinstance(each, nn.Embedding) and self.embeddings}
+        tables = {name: each for name, each in found.items() if type(each).forward is nn.Embedding.forward}
         if not linear and not tables:
             raise Unsupported("The model has no linear layer or embedding to quantize.", "Use static INT8 instead.")
         weights = {name: each.weight.detach().clone() for name, each in (linear | tables).items()}
@@ -66,6 +67,9 @@ class QuantizeWeights(Step):
             context.warn(
                 f"{len(skipped)} convolutions keep their precision: weight-only kernels are for linear layers."
             )
+        if len(tables) < len(found):
+            own = ", ".join(each for each in found if each not in tables)
+            context.warn(f"Embeddings that read their table in a way of their own keep their precision: {own}.")
         with torch.no_grad():
             report = [
                 error_of(name, before, part_weight(module, name), self.bits, tables) for name, before in weights.items()

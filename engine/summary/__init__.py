@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from engine.document import SCHEMA, ComparisonDocument, VariantDocument
 from engine.recipes import render, render_use
 from engine.routes import describe
 from engine.runtimes import all_runtimes
-from engine.store.rows import ComparisonRow, PhaseRow, iso
+from engine.store.rows import ComparisonRow, MeasurementRow, PhaseRow, iso
 from engine.summary.command import reproduce
 from engine.summary.results import Evidence, gather, results_of
 from engine.summary.speedups import with_diagnosis, with_speedups
@@ -22,7 +23,8 @@ def summarise(store: Store, id: str) -> ComparisonDocument:
     """The document of a comparison measured here, with whatever is finished so far."""
     state = store.state(id)
     comparison = state.comparison
-    evidence = gather(state, store.measurements(id))
+    measurements = store.measurements(id)
+    evidence = gather(state, measurements)
     profiles = {each.variant_id: each.value for each in store.profiles(id)}
     variants = tuple(variant_document(each, comparison, profiles.get(each.row.id, {})) for each in evidence)
     surroundings = environment(evidence, comparison)
@@ -39,7 +41,7 @@ def summarise(store: Store, id: str) -> ComparisonDocument:
         origin=comparison.origin,
         dataset=comparison.dataset,
         reference=next((each.value for each in state.phases if each.kind == "reference"), {}),
-        orchestration=orchestration(comparison, state.phases),
+        orchestration=orchestration(comparison, state.phases, measurements),
     )
 
 
@@ -76,11 +78,14 @@ def environment(evidence: list[Evidence], comparison: ComparisonRow) -> dict[str
     return {"host": comparison.host}
 
 
-def orchestration(comparison: ComparisonRow, phases: tuple[PhaseRow, ...]) -> dict[str, float]:
+def orchestration(
+    comparison: ComparisonRow, phases: Sequence[PhaseRow], measurements: Sequence[MeasurementRow]
+) -> dict[str, float]:
     """Where the time went, in seconds: workers, waiting for other comparisons, and what is left between them.
 
     Builds and the start of measuring workers go side by side: `workers_s` adds up what all workers
     took without waiting for their turn, `working_s` is the time in which at least one was at work.
+    Phases are added up by kind (`measure_s`), and the parts of measuring by name (`measure: opening`).
     """
     if comparison.started is None:
         return {}
@@ -93,6 +98,9 @@ def orchestration(comparison: ComparisonRow, phases: tuple[PhaseRow, ...]) -> di
     by_kind = {f"{each.kind}_s": 0.0 for each in done}
     for each in done:
         by_kind[f"{each.kind}_s"] += each.seconds
+    for row in measurements:
+        for part, seconds in row.measurement.spent_s.items():
+            by_kind[f"measure: {part}"] = by_kind.get(f"measure: {part}", 0.0) + seconds
     return {
         "wall_s": wall,
         "workers_s": sum(each.seconds for each in done),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from time import perf_counter
 from typing import Any
 
 from engine.artifact import Artifact
@@ -23,6 +24,20 @@ LAST_WARM_UP_CALLS = 3
 LEAST_SATURATED_CALLS = 3
 
 
+@dataclass
+class Laps:
+    """Seconds that each part of a measurement took, in order: where a comparison's minutes go."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    began: float = field(default_factory=perf_counter)
+
+    def end(self, part: str) -> None:
+        """What was done since the last part ended was this one."""
+        now = perf_counter()
+        self.seconds[part] = now - self.began
+        self.began = now
+
+
 @dataclass(frozen=True)
 class Times:
     """What the clock gave for one batch size."""
@@ -36,24 +51,30 @@ class Times:
 
 def measure_batch(bench: Bench, batch_size: int) -> Measurement:
     """Everything the job asks for at one batch size. Raises what the runtime raises."""
-    job, workload = bench.job, bench.job.workload
+    job, workload, laps = bench.job, bench.job.workload, Laps()
     call_size(bench.spec, batch_size)
     artifact = bench.artifact(batch_size)
     runtime = bench.runtime(artifact)
     feeds = bench.feeds(batch_size)
     memory.forget_host_peak()
+    laps.end("inputs")
     session, load_s = bench.open(artifact, batch_size)
+    laps.end("opening")
     with closing(session):
         session.bind(feeds)
         first_call_s = clock.first_call(session)
         clock.run_calls(session, workload.warmup_calls)
+        laps.end("first calls")
         bench.stop_if_cancelled()
         session.reset()
         precision = runtime.precision(artifact.precision, workload.device)
         found = verifying.verify(session, bench.spec, job, artifact, batch_size, precision=precision, data=bench.data)
-        times = time_batch(bench, session, feeds, batch_size)
+        laps.end("verifying")
+        times = time_batch(bench, session, feeds, batch_size, laps)
         watched = memory.measure(session, bench.gpu, bench.used_before) if "memory" in job.extras else None
+        laps.end("memory")
         details = plain({**session.details, **bench.notes, **found.details, **times.power.details()})
+    laps.end("closing")
     details["precision"] = precision
     details["warm_up"] = dataclasses.asdict(times.warm_up)
     measurement = Measurement(
@@ -71,11 +92,12 @@ def measure_batch(bench: Bench, batch_size: int) -> Measurement:
         first_call_s=first_call_s,
         details=details,
         environment=bench.environment(runtime.library_versions()),
+        spent_s=laps.seconds,
     )
     return verdict(with_memory(with_energy(measurement, times), watched), artifact)
 
 
-def time_batch(bench: Bench, session: Session, feeds: Feeds, batch_size: int) -> Times:
+def time_batch(bench: Bench, session: Session, feeds: Feeds, batch_size: int, laps: Laps) -> Times:
     """Device-resident latency, end-to-end latency, then the saturated loop under the power meter.
 
     The calls before verification have compiled and tuned everything; what is left to warm up is the
@@ -84,10 +106,12 @@ def time_batch(bench: Bench, session: Session, feeds: Feeds, batch_size: int) ->
     workload = bench.job.workload
     session.bind(feeds)
     warmed = clock.warm_up(session, LAST_WARM_UP_CALLS, workload.warmup_seconds)
+    laps.end("warm-up")
     resident = clock.resident(session, seconds=workload.seconds, calls=workload.calls)
     bench.stop_if_cancelled()
     end_to_end = clock.end_to_end(session, feeds, seconds=workload.seconds, calls=workload.calls)
     session.bind(feeds)
+    laps.end("latency")
     rate = None
     with PowerMeter(bench.gpu) as power:
         if workload.throughput:
@@ -98,6 +122,7 @@ def time_batch(bench: Bench, session: Session, feeds: Feeds, batch_size: int) ->
                 seconds=workload.seconds,
                 calls=LEAST_SATURATED_CALLS,
             )
+    laps.end("throughput")
     return Times(warmed, resident, end_to_end, rate, power)
 
 

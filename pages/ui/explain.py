@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from engine.analysis import numbers
+from engine.analysis import choice, numbers
 from engine.document import Result, VariantDocument
 from engine.plots import calls_chart, calls_in_words
 from engine.plots.colours import STATUSES
@@ -28,6 +28,12 @@ def verdict(line: pd.Series) -> str:
     if ratio in ("no difference", "the same"):
         return f"{latency} a call: {ratio} to the baseline{shaky}."
     return f"{latency} a call: {ratio} than the baseline{shaky}."
+
+
+def opening(rows: pd.DataFrame) -> str:
+    """The variant to begin with: the fastest correct one, or the first where none is."""
+    best = choice.fastest(choice.candidates(rows))
+    return str((rows.iloc[0] if best is None else best)["variant"])
 
 
 def figures(line: pd.Series) -> None:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from engine.artifact import write_manifest
+from engine.catalog.random_weights import settled
 from engine.formats import torch_module
 from engine.steps.quantize_weights import QuantizeWeights
 from engine.torch_bridge import flatten, positional
@@ -59,3 +63,24 @@ def test_convolutions_are_named_as_skipped(bench: Bench) -> None:
     artifact = bench.ok("quantize-weights", dataset=False)
     assert artifact.details["skipped"] == ["features.0", "features.3", "features.7"]
     assert [row["layer"] for row in artifact.details["report"]] == ["classifier"]
+
+
+WHISPER = {
+    "d_model": 32, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64, "vocab_size": 64,
+    "max_source_positions": 20, "pad_token_id": 0,
+}  # fmt: skip
+
+
+def test_a_table_that_a_class_reads_itself_stays_whole(sentences: Bench, tmp_path: Path) -> None:
+    """Whisper indexes its table of positions, which torchao's tensors don't allow."""
+    whisper = settled(tmp_path / "whisper", "transformers.WhisperModel", WHISPER, 0)
+    write_manifest(tmp_path / "whisper", whisper)
+    bench = Bench(replace(sentences.spec, name="whisper"), tmp_path / "whisper", tmp_path, tmp_path)
+    artifact = bench.ok("quantize-weights", dataset=False)
+    layers = [row["layer"] for row in artifact.details["report"]]
+    assert "model.decoder.embed_tokens" in layers
+    assert "model.decoder.embed_positions" not in layers
+    sound, tokens = torch.rand(1, 80, 40), torch.ones(1, 4, dtype=torch.int64)
+    with torch.inference_mode():
+        assert torch_module.load(artifact.path)(sound, tokens)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import replace
+from time import perf_counter
 from typing import Any
 
 from engine.errors import OptibenchError, PhaseFailed
@@ -63,5 +64,8 @@ def add_sweep(bench: Bench, measurements: list[Measurement]) -> None:
     artifact = dynamic_artifact(bench) if first is not None else None
     if first is None or artifact is None:
         return
-    measurements[first] = replace(measurements[first], sweep=sweep(bench, artifact, explained))
+    began = perf_counter()
+    points = sweep(bench, artifact, explained)
+    spent = {**measurements[first].spent_s, "sweep": perf_counter() - began}
+    measurements[first] = replace(measurements[first], sweep=points, spent_s=spent)
     bench.report(1.0, "Throughput over batch sizes", measurement=to_json(measurements[first]))

@@ -91,5 +91,5 @@ def timed(session: Session, calls: int) -> list[int]:
     if own is not None:
         return own[0]
     call = clock.resident_call(session)
-    with clock.without_collector():
+    with clock.undisturbed(session):
         return [call()[0] for _ in range(calls)]
