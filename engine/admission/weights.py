@@ -26,10 +26,11 @@ NEED = "Choose the architecture these weights belong to, or upload TorchScript, 
 
 @dataclass(frozen=True)
 class Weights:
-    """A state dict by name, and what was done to get it."""
+    """A state dict by name, what was done to get it, and what its file is called."""
 
     tensors: dict[str, Tensor]
     notes: tuple[str, ...] = field(default=())
+    name: str = ""
 
 
 def read_weights(path: Path) -> Weights:
@@ -38,7 +39,7 @@ def read_weights(path: Path) -> Weights:
     from engine.formats.safetensors import is_safetensors, read_safetensors
 
     if is_safetensors(path):
-        return Weights(read_safetensors(path))
+        return Weights(read_safetensors(path), name=path.stem)
     return pick(load_checkpoint(path), path.name)
 
 
@@ -63,7 +64,7 @@ def pick(loaded: Any, name: str) -> Weights:
         if left:
             notes.append(f"Taken from the checkpoint's {key!r}; left out: {', '.join(left[:8])}.")
         loaded = loaded[key]
-    return Weights(tensors_of(loaded, name, notes), tuple(notes))
+    return Weights(tensors_of(loaded, name, notes), tuple(notes), Path(name).stem)
 
 
 def looks_like_state(value: Mapping[Any, Any]) -> bool:
@@ -92,22 +93,58 @@ def fit_weights(folder: Path, architecture: str, arguments: Mapping[str, Any], w
     from engine import catalog
     from engine.formats import torch_module
 
+    found: list[str] = []
     if not architecture:
-        raise BadInput("These are weights without an architecture.", NEED)
+        architecture, arguments, found = identified(weights, arguments)
     module = catalog.build(architecture, arguments)
     expected = dict(module.state_dict())
-    source, _ = catalog.source_of(architecture)
-    tensors, notes = rename(dict(source.renamed(module, weights.tensors)), expected)
-    tensors, more = complete(tensors, expected, module)
+    tensors, notes = under_its_names(architecture, module, weights)
     complain(architecture, tensors, expected, configured=bool(arguments))
+    more: list[str] = []
     stored = {str(each.dtype).removeprefix("torch.") for each in tensors.values() if each.is_floating_point()}
     if stored - {"float32"}:
         more.append(f"Weights stored as {', '.join(sorted(stored - {'float32'}))} were widened: FP32 is the reference.")
     module.load_state_dict(tensors)
     torch_module.write(folder / "model", architecture, arguments, module.state_dict())
     carry(folder, architecture)
-    details = {"notes": [*weights.notes, *notes, *more]}
+    details = {"notes": [*weights.notes, *found, *notes, *more]}
     return Artifact(torch_module.TorchModule.name, folder / "model", details=details)
+
+
+def under_its_names(architecture: str, module: nn.Module, weights: Weights) -> tuple[dict[str, Tensor], list[str]]:
+    """The weights by the names that an architecture's module has for them, and what was done for it."""
+    from engine import catalog
+
+    source, _ = catalog.source_of(architecture)
+    expected = dict(module.state_dict())
+    tensors, notes = rename(dict(source.renamed(module, weights.tensors)), expected)
+    tensors, more = complete(tensors, expected, module)
+    return tensors, [*notes, *more]
+
+
+def identified(weights: Weights, arguments: Mapping[str, Any]) -> tuple[str, Mapping[str, Any], list[str]]:
+    """The architecture that the weights' names and shapes show, its arguments, and a note that says so.
+
+    Raises BadInput when nothing fits, naming what comes nearest.
+    """
+    from engine.catalog import matching
+
+    def fitted(module: nn.Module, architecture: str) -> matching.Shapes:
+        return {name: tuple(each.shape) for name, each in under_its_names(architecture, module, weights)[0].items()}
+
+    found = matching.match({name: tuple(each.shape) for name, each in weights.tensors.items()}, fitted, weights.name)
+    if found is None:
+        raise BadInput("These are weights without an architecture, and they fit none that is known here.", NEED)
+    called = ", ".join(f"{name}={value}" for name, value in found.arguments.items())
+    title = f"{found.architecture}({called})" if called else found.architecture
+    if found.odd:
+        raise BadInput(
+            f"These are weights without an architecture. They nearly fit {title}, but for {', '.join(found.odd)}.",
+            "Upload TorchScript, ONNX or an exported program, or have this network added to the operator's own.",
+        )
+    alike = f"; so would {', '.join(found.alike[: matching.LISTED])}" if found.alike else ""
+    note = f"The weights have the names and shapes of {title}, which was chosen{alike}."
+    return found.architecture, {**found.arguments, **arguments}, [note]
 
 
 def carry(folder: Path, architecture: str) -> None:

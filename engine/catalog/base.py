@@ -49,6 +49,11 @@ class Source(Plugin):
         """The architectures it offers, without the prefix."""
 
     @classmethod
+    def families(cls) -> list[list[str]]:
+        """The names in groups whose tensors are called alike, for finding the one that bare weights belong to."""
+        return [[each] for each in cls.names()]
+
+    @classmethod
     def preload(cls, name: str) -> None:
         """Import what building one will import; looking it up does so in most libraries."""
         cls.names()

@@ -31,6 +31,13 @@ class TimmSource(Source):
         return listed
 
     @classmethod
+    def families(cls) -> list[list[str]]:
+        import timm
+
+        found: list[list[str]] = [timm.list_models(module=each) for each in timm.list_modules()]
+        return [each for each in found if each]
+
+    @classmethod
     def build(cls, name: str, arguments: Mapping[str, Any]) -> nn.Module:
         import timm
 

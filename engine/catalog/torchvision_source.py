@@ -33,6 +33,15 @@ class TorchvisionSource(Source):
         return [each for each in listed if not each.startswith("quantized_") and not any(d in each for d in DETECTORS)]
 
     @classmethod
+    def families(cls) -> list[list[str]]:
+        from torchvision import models
+
+        grouped: dict[str, list[str]] = {}
+        for each in cls.names():
+            grouped.setdefault(models.get_model_builder(each).__module__, []).append(each)
+        return list(grouped.values())
+
+    @classmethod
     def build(cls, name: str, arguments: Mapping[str, Any]) -> nn.Module:
         from torchvision import models
 

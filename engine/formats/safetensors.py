@@ -34,9 +34,9 @@ class Safetensors(Format):
 
     @classmethod
     def admit(cls, path: Path, folder: Path, options: Mapping[str, Any]) -> Artifact:
-        from engine.admission.weights import Weights, fit_weights
+        from engine.admission.weights import fit_weights, read_weights
 
-        weights = Weights(read_safetensors(path))
+        weights = read_weights(path)
         return fit_weights(folder, options.get("architecture", ""), options.get("arguments", {}), weights)
 
 

@@ -59,10 +59,10 @@ def upload_form() -> None:
         "safetensors or a state dict. Files are opened in a separate process only; full pickles are refused.",
     )
     weights = st.toggle(
-        "These are weights without an architecture",
+        "Choose the architecture of these weights",
         key="bare_weights",
-        help="A state dict or safetensors file says nothing about the network; choose which one it belongs to. "
-        "With it, pruning, distillation and every PyTorch path become possible.",
+        help="Without this, the network is looked for by the names and shapes of the weights; with it, you choose "
+        "which one they belong to. Either way pruning, distillation and every PyTorch path become possible.",
     )
     architecture, arguments = architecture_fields("upload") if weights else ("", "")
     if file is None:

