@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,14 +18,16 @@ from engine.formats import recognise
 from engine.inspection.facts import TOKENIZER
 from engine.worker.jobs import InspectJob
 
+Tell = Callable[[float, str], None]
 SCRATCH, UNPACKED = ".partial", ".unpacked"
 
 
 @contextmanager
-def admitted(job: InspectJob) -> Iterator[Artifact]:
+def admitted(job: InspectJob, tell: Tell) -> Iterator[Artifact]:
     """The upload as an artifact in a scratch folder, moved to its place when the block ends well.
 
-    After an error nothing is left. Raises BadInput, RefusedFile or Unsupported.
+    `tell` is told how far it is and with what. After an error nothing is left.
+    Raises BadInput, RefusedFile or Unsupported.
     """
     folder = Path(job.folder)
     scratch, unpacked = folder / SCRATCH, folder / UNPACKED
@@ -33,7 +35,7 @@ def admitted(job: InspectJob) -> Iterator[Artifact]:
         shutil.rmtree(each, ignore_errors=True)
         each.mkdir(parents=True)
     try:
-        artifact = take(job, scratch, unpacked)
+        artifact = take(job, scratch, unpacked, tell)
         yield artifact
         for each in sorted(scratch.iterdir()):
             os.replace(each, folder / each.name)
@@ -43,9 +45,9 @@ def admitted(job: InspectJob) -> Iterator[Artifact]:
         shutil.rmtree(unpacked, ignore_errors=True)
 
 
-def take(job: InspectJob, scratch: Path, unpacked: Path) -> Artifact:
+def take(job: InspectJob, scratch: Path, unpacked: Path, tell: Tell) -> Artifact:
     """Turn what the job names into an artifact inside `scratch`."""
-    options: dict[str, Any] = {"architecture": job.architecture, "arguments": job.arguments, "seed": job.seed}
+    options: dict[str, Any] = {"architecture": job.architecture, "arguments": job.arguments, "tell": tell}
     if not job.path:
         from engine.catalog.random_weights import settled
 

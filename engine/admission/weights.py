@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,13 +88,24 @@ def tensors_of(state: Mapping[Any, Any], name: str, notes: list[str]) -> dict[st
     return tensors
 
 
-def fit_weights(folder: Path, architecture: str, arguments: Mapping[str, Any], weights: Weights) -> Artifact:
-    """Make a torch-module of an architecture and weights; raises BadInput naming the keys that don't fit."""
+def fit_weights(
+    folder: Path,
+    weights: Weights,
+    architecture: str = "",
+    arguments: Mapping[str, Any] | None = None,
+    tell: Callable[[float, str], None] = lambda fraction, text: None,
+) -> Artifact:
+    """Make a torch-module of an architecture and weights; raises BadInput naming the keys that don't fit.
+
+    Without an architecture, one is looked for.
+    """
     from engine import catalog
     from engine.formats import torch_module
 
     found: list[str] = []
+    arguments = arguments or {}
     if not architecture:
+        tell(0.1, "Looking for the architecture of these weights")
         architecture, arguments, found = identified(weights, arguments)
     module = catalog.build(architecture, arguments)
     expected = dict(module.state_dict())

@@ -37,7 +37,8 @@ class Format(Plugin):
     def admit(cls, path: Path, folder: Path, options: Mapping[str, Any]) -> Artifact:
         """Turn an upload into an artifact inside `folder`, or raise BadInput or RefusedFile.
 
-        `options` may hold `architecture` and `arguments` for weights that need one.
+        `options` may hold `architecture` and `arguments` for weights that need one, and `tell`, which
+        is told how far it is and with what.
         """
         raise NotImplementedError
 

@@ -53,7 +53,7 @@ class HuggingFace(Format):
         parts = [read_weights(each) for each in weight_files(path)]
         tensors = {name: tensor for each in parts for name, tensor in each.tensors.items()}
         weights = Weights(tensors, tuple(note for each in parts for note in each.notes))
-        artifact = fit_weights(folder, architecture, arguments, weights)
+        artifact = fit_weights(folder, weights, architecture, arguments)
         if (path / "tokenizer.json").is_file():
             place(path / "tokenizer.json", folder / "tokenizer.json")
         return artifact

@@ -37,7 +37,7 @@ class Safetensors(Format):
         from engine.admission.weights import fit_weights, read_weights
 
         weights = read_weights(path)
-        return fit_weights(folder, options.get("architecture", ""), options.get("arguments", {}), weights)
+        return fit_weights(folder, weights, **options)
 
 
 def is_safetensors(path: Path) -> bool:

@@ -31,4 +31,4 @@ class StateDict(Format):
         from engine.admission.weights import fit_weights, read_weights
 
         weights = read_weights(path)
-        return fit_weights(folder, options.get("architecture", ""), options.get("arguments", {}), weights)
+        return fit_weights(folder, weights, **options)

@@ -22,7 +22,7 @@ LOOK_S = 0.1
 def run(job: InspectJob, report: Reporter) -> dict[str, Any]:
     """Carry out the phase; the folder holds a whole artifact afterwards, or nothing."""
     report(0.0, "Checking the file")
-    with leaving_when_cancelled(report), admitted(job) as artifact:
+    with leaving_when_cancelled(report), admitted(job, report) as artifact:
         given = {"shapes": job.shapes, "constants": job.constants}
         told = replace(artifact, details={**artifact.details, "given": given})
         spec = all_formats()[artifact.format].inspect(told, report)
