@@ -156,7 +156,8 @@ def compared(architecture: str, fitted: Fit) -> Match | None:
         if changed is not None:
             left = differing(shapes(changed), fitted(changed, architecture))
             odd, arguments = (left, shown) if len(left) < len(odd) else (odd, arguments)
-    return Match(architecture, arguments, tuple(odd)) if len(odd) <= ODD_AT_MOST else None
+    near = len(odd) <= ODD_AT_MOST and 2 * len(odd) < len(shapes(module))
+    return Match(architecture, arguments, tuple(odd)) if near else None
 
 
 def differing(expected: Shapes, found: Shapes) -> list[str]:
