@@ -21,6 +21,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -105,17 +106,22 @@ def looped(call: Callable[[], Any], wait: Callable[[], Any] = lambda: None) -> B
         call()
     wait()
 
-    def burst() -> float:
-        times = []
-        ended = time.perf_counter() + SECONDS
-        while len(times) < CALLS or time.perf_counter() < ended:
-            began = time.perf_counter()
-            call()
-            wait()
-            times.append(time.perf_counter() - began)
-        return statistics.median(times) * 1e3
+    def once() -> float:
+        began = time.perf_counter()
+        call()
+        wait()
+        return time.perf_counter() - began
 
-    return burst
+    return lambda: median_ms(once)
+
+
+def median_ms(once: Callable[[], float]) -> float:
+    """The median of a burst of calls, in milliseconds; each says its own seconds."""
+    times = []
+    ended = time.perf_counter() + SECONDS
+    while len(times) < CALLS or time.perf_counter() < ended:
+        times.append(once())
+    return statistics.median(times) * 1e3
 
 
 def engine_of(artifact: Artifact) -> tuple[Any, Any, ModelSpec, int]:
@@ -141,11 +147,24 @@ def on_device(spec: ModelSpec, batch_size: int) -> dict[str, Any]:
     return {name: torch.from_numpy(value).cuda() for name, value in random_feeds(spec, batch_size, 0).items()}
 
 
-def bound_context(engine: Any, feeds: dict[str, Any]) -> tuple[Any, list[Any]]:
-    """An execution context with every address set, and the output buffers to keep."""
+@dataclass(frozen=True)
+class Bound:
+    """An engine with every address set. `enqueue` runs it on `stream`; `buffers` have to live as long."""
+
+    spec: ModelSpec
+    batch_size: int
+    stream: Any
+    enqueue: Callable[[], Any]
+    buffers: list[Any]
+
+
+def bound(artifact: Artifact) -> Bound:
+    """Open an engine on random inputs."""
     import torch
 
-    context, kept = engine.create_execution_context(), []
+    _, engine, spec, batch_size = engine_of(artifact)
+    feeds = on_device(spec, batch_size)
+    context, stream, kept = engine.create_execution_context(), torch.cuda.Stream(), list(feeds.values())
     for name in (engine.get_tensor_name(index) for index in range(engine.num_io_tensors)):
         if name in feeds:
             context.set_input_shape(name, tuple(feeds[name].shape))
@@ -154,21 +173,15 @@ def bound_context(engine: Any, feeds: dict[str, Any]) -> tuple[Any, list[Any]]:
             size = abs(int(context.get_max_output_size(name)))
             kept.append(torch.empty(size, dtype=torch.uint8, device="cuda"))
             context.set_tensor_address(name, kept[-1].data_ptr())
-    return context, kept
+    return Bound(spec, batch_size, stream, lambda: context.execute_async_v3(stream.cuda_stream), kept)
 
 
 @contextmanager
 def engine_loop(artifact: Artifact, device: str) -> Iterator[tuple[Burst, Burst]]:
     """a plain loop over execute_async_v3"""
-    import torch
-
-    _, engine, spec, batch_size = engine_of(artifact)
-    feeds = on_device(spec, batch_size)
-    context, kept = bound_context(engine, feeds)
-    stream = torch.cuda.Stream()
-    with dashboards("tensorrt", artifact, spec, batch_size, device) as ours:
-        yield ours, looped(lambda: context.execute_async_v3(stream.cuda_stream), stream.synchronize)
-    del kept
+    opened = bound(artifact)
+    with dashboards("tensorrt", artifact, opened.spec, opened.batch_size, device) as ours:
+        yield ours, looped(opened.enqueue, opened.stream.synchronize)
 
 
 @contextmanager
@@ -176,19 +189,15 @@ def captured_loop(artifact: Artifact, device: str) -> Iterator[tuple[Burst, Burs
     """a loop over PyTorch's CUDA graph"""
     import torch
 
-    _, engine, spec, batch_size = engine_of(artifact)
-    feeds = on_device(spec, batch_size)
-    context, kept = bound_context(engine, feeds)
-    stream = torch.cuda.Stream()
+    opened = bound(artifact)
     for _ in range(3):
-        context.execute_async_v3(stream.cuda_stream)
-    stream.synchronize()
+        opened.enqueue()
+    opened.stream.synchronize()
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, stream=stream):
-        context.execute_async_v3(stream.cuda_stream)
-    with dashboards("tensorrt", artifact, spec, batch_size, device, cuda_graph=True) as ours:
+    with torch.cuda.graph(graph, stream=opened.stream):
+        opened.enqueue()
+    with dashboards("tensorrt", artifact, opened.spec, opened.batch_size, device, cuda_graph=True) as ours:
         yield ours, looped(graph.replay, torch.cuda.synchronize)
-    del kept
 
 
 @contextmanager
@@ -205,15 +214,11 @@ def polygraphy(artifact: Artifact, device: str) -> Iterator[tuple[Burst, Burst]]
         dashboards("tensorrt", artifact, spec, batch_size, device) as ours,
     ):
 
-        def burst() -> float:
-            times = []
-            ended = time.perf_counter() + SECONDS
-            while len(times) < CALLS or time.perf_counter() < ended:
-                runner.infer(feeds, check_inputs=False, copy_outputs_to_host=False)
-                times.append(runner.last_inference_time())
-            return statistics.median(times) * 1e3
+        def once() -> float:
+            runner.infer(feeds, check_inputs=False, copy_outputs_to_host=False)
+            return float(runner.last_inference_time())
 
-        yield ours, burst
+        yield ours, lambda: median_ms(once)
 
 
 @contextmanager
@@ -263,11 +268,14 @@ def script_loop(artifact: Artifact, device: str) -> Iterator[tuple[Burst, Burst]
     import torch
 
     spec, batch_size = script_inputs(artifact)
-    with dashboards("torchscript", artifact, spec, batch_size, device) as ours, torch.inference_mode():
+    with dashboards("torchscript", artifact, spec, batch_size, device) as ours:
         module = torch.jit.load(str(artifact.path), map_location=device).eval()
         feeds = [torch.from_numpy(value).to(device) for value in random_feeds(spec, batch_size, 0).values()]
         wait = torch.cuda.synchronize if device.startswith("cuda") else lambda: None
-        yield ours, looped(lambda: module(*feeds), wait)
+        without_autograd = torch.inference_mode()  # around the loop, and not around the dashboard's
+        with without_autograd:
+            burst = looped(lambda: module(*feeds), wait)
+        yield ours, without_autograd(burst)
 
 
 def script_inputs(artifact: Artifact) -> tuple[ModelSpec, int]:

@@ -120,6 +120,10 @@ class VariantDocument:
     reproduce: str = ""
 
 
+MEASURE_PART = "measure: "
+"""What the names of measuring's parts begin with in `ComparisonDocument.orchestration`."""
+
+
 @dataclass(frozen=True)
 class ComparisonDocument:
     """A whole comparison. `origin` is measured, imported or recorded; times are ISO 8601 in UTC."""

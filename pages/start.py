@@ -55,7 +55,7 @@ with grid.container(border=True, height="stretch"):
         st.caption("The sample models' weights are not in this installation.")
 with grid.container(border=True, height="stretch"):
     st.markdown("**Upload a model**")
-    st.caption("TorchScript, ONNX, an exported program, or weights with an architecture from the catalog.")
+    st.caption("TorchScript, ONNX, an exported program, or weights of an architecture from the catalog.")
     st.space("stretch")
     if st.button("Upload a model", icon=":material/upload_file:", key="upload_model", width="stretch"):
         st.switch_page("pages/models.py", query_params={"add": "upload"})

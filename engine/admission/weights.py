@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,8 @@ from engine.errors import BadInput
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from engine.admission.upload import Tell
 
 PREFIXES = ("module.", "_orig_mod.", "_forward_module.", "model.", "net.", "network.", "backbone.", "encoder.")
 ALWAYS = ("module.", "_orig_mod.", "_forward_module.")
@@ -93,7 +95,7 @@ def fit_weights(
     weights: Weights,
     architecture: str = "",
     arguments: Mapping[str, Any] | None = None,
-    tell: Callable[[float, str], None] = lambda fraction, text: None,
+    tell: Tell = lambda fraction, text: None,
 ) -> Artifact:
     """Make a torch-module of an architecture and weights; raises BadInput naming the keys that don't fit.
 

@@ -28,6 +28,7 @@ ODD_AT_MOST = 4
 LISTED = 5
 
 Shapes = Mapping[str, tuple[int, ...]]
+Families = dict[str, list[list[str]]]
 Fit = Callable[["nn.Module", str], Shapes]
 
 
@@ -47,12 +48,13 @@ def match(weights: Shapes, fitted: Fit, name: str = "") -> Match | None:
     `fitted` gives the weights' shapes under the names that a module of an architecture expects, `name` is what the file
     is called: architectures whose name is in it come first. None when nothing comes near.
     """
-    for architecture in hinted(name):
+    known = families()
+    for architecture in hinted(name, known):
         found = compared(architecture, fitted)
         if found is not None and not found.odd:
             return found
     matches: list[Match] = []
-    for group in families().values():
+    for group in known.values():
         ended = monotonic() + SECONDS
         near = ranked(weights, group, name)
         for architecture in sorted(near, key=lambda each: (-round(likeness(each, name), 1), len(each))):
@@ -84,10 +86,10 @@ def best(matches: Sequence[Match]) -> Match | None:
     return Match(first.architecture, first.arguments, first.odd, alike if not first.odd else ())
 
 
-def hinted(name: str) -> list[str]:
+def hinted(name: str, known: Families) -> list[str]:
     """Architectures whose own name is part of a file's name, the longest first."""
     said = plain(name)
-    found = [each for group in families().values() for members in group for each in members]
+    found = [each for group in known.values() for members in group for each in members]
     return sorted(
         (each for each in found if len(own(each)) > 2 and own(each) in said), key=lambda each: -len(own(each))
     )
@@ -103,7 +105,7 @@ def plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def families() -> dict[str, list[list[str]]]:
+def families() -> Families:
     """The full names of every source's architectures, one list a family; small sources come first."""
     found = {
         prefix: [[f"{prefix}.{each}" for each in members] for members in source.families()]
@@ -149,14 +151,15 @@ def compared(architecture: str, fitted: Fit) -> Match | None:
     if module is None:
         return None
     arguments: dict[str, Any] = {}
-    odd = differing(shapes(module), fitted(module, architecture))
+    expected, ours = shapes(module), fitted(module, architecture)
+    odd = differing(expected, ours)
     if 0 < len(odd) <= ODD_AT_MOST:
-        shown = shown_by(shapes(module), fitted(module, architecture), odd)
+        shown = shown_by(expected, ours, odd)
         changed = weightless(architecture, shown) if shown else None
         if changed is not None:
             left = differing(shapes(changed), fitted(changed, architecture))
             odd, arguments = (left, shown) if len(left) < len(odd) else (odd, arguments)
-    near = len(odd) <= ODD_AT_MOST and 2 * len(odd) < len(shapes(module))
+    near = len(odd) <= ODD_AT_MOST and 2 * len(odd) < len(expected)
     return Match(architecture, arguments, tuple(odd)) if near else None
 
 

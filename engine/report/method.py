@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from engine.analysis import numbers
-from engine.document import ComparisonDocument
+from engine.document import MEASURE_PART, ComparisonDocument
 from engine.frames import machine
 from engine.metrics import LATENCIES
 
-MEASURE = "measure: "
 PHASES = {
     "waited_s": "waiting for other comparisons",
     "prepare_s": "preparing data",
@@ -95,17 +94,15 @@ def workload_facts(document: ComparisonDocument) -> list[tuple[str, str]]:
 
 def time_spent(seconds: dict[str, float]) -> str:
     """Where a comparison's minutes went, in one line; see `engine.summary.orchestration`."""
-    parts = {name.removeprefix(MEASURE): value for name, value in seconds.items() if name.startswith(MEASURE)}
-    inside = f" ({listed(parts)})" if parts else ""
-    kinds = {word: seconds[name] for name, word in PHASES.items() if name in seconds}
-    told = [f"{word} {value:,.1f} s{inside if word == PHASES['measure_s'] else ''}" for word, value in kinds.items()]
+    parts = [
+        f"{name.removeprefix(MEASURE_PART)} {value:,.1f}"
+        for name, value in seconds.items()
+        if name.startswith(MEASURE_PART)
+    ]
+    inside = {"measure_s": f" ({', '.join(parts)})"} if parts else {}
+    told = [f"{word} {seconds[name]:,.1f} s{inside.get(name, '')}" for name, word in PHASES.items() if name in seconds]
     rest = f"{seconds.get('overhead_s', 0.0):,.1f} s between workers"
     return f"{seconds.get('wall_s', 0.0):,.1f} s: {', '.join([*told, rest])}. Builds and starts go side by side."
-
-
-def listed(seconds: dict[str, float]) -> str:
-    """Names with their seconds."""
-    return ", ".join(f"{name} {value:,.1f}" for name, value in seconds.items())
 
 
 def environment_facts(environment: dict[str, object], prefix: str = "") -> list[tuple[str, str]]:

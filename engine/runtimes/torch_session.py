@@ -103,7 +103,7 @@ class TorchSession(Session):
         return torch.inference_mode()
 
     def infer(self) -> Any:
-        """One call without autograd; entering inference mode costs 5 µs, so it is held around `many`."""
+        """One call without autograd; entering that mode costs 5 µs, so the clock holds it around `many` calls."""
         import torch
 
         if torch.is_inference_mode_enabled():

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from engine.document import SCHEMA, ComparisonDocument, VariantDocument
+from engine.document import MEASURE_PART, SCHEMA, ComparisonDocument, VariantDocument
 from engine.recipes import render, render_use
 from engine.routes import describe
 from engine.runtimes import all_runtimes
@@ -100,7 +100,8 @@ def orchestration(
         by_kind[f"{each.kind}_s"] += each.seconds
     for row in measurements:
         for part, seconds in row.measurement.spent_s.items():
-            by_kind[f"measure: {part}"] = by_kind.get(f"measure: {part}", 0.0) + seconds
+            name = f"{MEASURE_PART}{part}"
+            by_kind[name] = by_kind.get(name, 0.0) + seconds
     return {
         "wall_s": wall,
         "workers_s": sum(each.seconds for each in done),

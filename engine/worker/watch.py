@@ -36,7 +36,7 @@ class Watch:
         """Follow a worker to its end; returns `exited`, `timeout` or `cancelled`."""
         if self.turn is not None and not self.await_turn(process, self.turn):
             kill(process)
-            self.began = time.monotonic()
+            self.began = time.monotonic()  # it did no work
             return "cancelled"
         pause = 0.01
         while True:
