@@ -39,6 +39,11 @@ def translate(error: Exception) -> Exception:
         return OutOfMemory(f"Memory ran out: {line}", "Try a smaller batch size.")
     if "cuda graph" in lowered or "cudagraph" in lowered or "graph capture" in lowered:
         return Unsupported(f"This graph can't be captured into a CUDA graph: {line}", "Turn the CUDA graph off.")
+    if "ProcessInitializers" in text:
+        return Unsupported(
+            "ONNX Runtime can't split this graph between this provider and the CPU: placing its initializers failed.",
+            "Choose the CUDA provider; graphs with branches or loops are what this happens to.",
+        )
     if type(error).__name__ == "NotImplemented":
         return Unsupported(
             f"ONNX Runtime has no kernel for this graph: {line}", "Choose another precision or provider."

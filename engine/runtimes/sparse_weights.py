@@ -33,6 +33,15 @@ def fits(weight: Any) -> bool:
     return is_two_of_four(weight.detach().float().cpu().numpy())
 
 
+def contiguous(layer: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Inputs without gaps between their rows, before a sparse layer.
+
+    cuSPARSELt's kernel reads rows as if each followed the last: on a slice such as `hidden[:, 0]`, which has
+    gaps and whose rows need no padding, it answers wrongly and says nothing.
+    """
+    return tuple(each.contiguous() for each in arguments)
+
+
 def compress(module: nn.Module) -> list[str]:
     """Replace the weights of every such layer on its GPU; returns the layers' names.
 
@@ -56,6 +65,7 @@ def compress(module: nn.Module) -> list[str]:
             refusals.append(str(error).splitlines()[0])
             continue
         layer.weight = torch.nn.Parameter(sparse, requires_grad=False)
+        layer.register_forward_pre_hook(contiguous)
         changed.append(name)
     if not changed:
         raise Unsupported(f"PyTorch has no sparse kernel for these layers here: {refusals[0]}.", "Run it without.")

@@ -16,7 +16,7 @@ from engine.errors import BadInput, Unsupported
 from engine.runtimes import all_runtimes
 from engine.runtimes.base import Site
 from engine.runtimes.inputs import bfloat16_bits, from_bfloat16_bits
-from engine.runtimes.ort_errors import wrong_buffer
+from engine.runtimes.ort_errors import translate, wrong_buffer
 from engine.spec import ModelSpec, TensorSpec
 from tests.runtimes.conftest import DIGITS
 
@@ -131,6 +131,15 @@ def test_a_rank_that_lies(tmp_path: Path, site: Callable[..., Site]) -> None:
 def test_a_refused_buffer_is_known_by_every_wording(words: str) -> None:
     assert wrong_buffer(RuntimeError(words))
     assert not wrong_buffer(RuntimeError("Non-zero status code returned while running MatMul node."))
+
+
+def test_a_graph_that_a_provider_cannot_share_with_the_cpu_is_unsupported() -> None:
+    words = (
+        "Exception during initialization: transformer_memcpy.cc:467 bool TransformerMemcpyImpl::ProcessInitializers("
+    )
+    known = translate(RuntimeError(words))
+    assert isinstance(known, Unsupported)
+    assert "CUDA provider" in known.hint
 
 
 def test_a_transpose_before_a_matmul_in_fp16_opens_on_the_cpu(tmp_path: Path, site: Callable[..., Site]) -> None:

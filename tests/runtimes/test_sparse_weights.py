@@ -44,11 +44,23 @@ def test_a_cpu_has_no_sparse_tensor_cores() -> None:
     assert "GPU" in str(all_runtimes()["eager"].from_options({"sparse": True}).check(DIGITS, "cpu"))
 
 
+def test_sparse_kernels_get_rows_without_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.sparse.to_sparse_semi_structured", lambda weight: weight)
+    module = pruned(network()).half()
+    compress(module)
+    given: list[bool] = []
+    module[0].register_forward_pre_hook(lambda _, arguments: given.append(arguments[0].is_contiguous()))
+    module(torch.randn(32, 3, 128, dtype=torch.float16)[:, 0])
+    assert given == [True]
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")
-def test_sparse_layers_answer_like_dense_ones() -> None:
+@pytest.mark.parametrize("gaps", [False, True])
+def test_sparse_layers_answer_like_dense_ones(gaps: bool) -> None:
     dense = pruned(network()).half().cuda()
-    given = torch.randn(64, 128, device="cuda", dtype=torch.float16)
+    rows = torch.randn(64, 5, 128, device="cuda", dtype=torch.float16)
+    given = rows[:, 0] if gaps else rows[:, 0].contiguous()
     with torch.inference_mode():
         wanted = dense(given)
     assert compress(dense) == ["0", "2"]
