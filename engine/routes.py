@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.errors import MissingDependency, Unsupported
 from engine.formats import all_formats
@@ -71,12 +71,21 @@ def find(spec: ModelSpec, recipe: Recipe, device: str) -> Route:
         if node[1] > furthest[1]:
             furthest = node
         if node[1] == len(recipe.steps) and node[0] in runtime.formats:
-            return Route(steps, formats)
+            return Route(settled(steps, formats, recipe.runtime.name), formats)
         for price, use, reached in edges(spec, recipe, device, node, refusals):
             path = (*steps, use) if use else steps
             named = (*formats, reached[0]) if use else formats
             heapq.heappush(queue, (cost + price, next(order), reached, path, named))
     raise no_route(recipe, runtime, furthest, refusals)
+
+
+def settled(steps: tuple[Use, ...], formats: tuple[str, ...], runtime: str) -> tuple[Use, ...]:
+    """The steps with the options that follow from the runtime."""
+    taken = [(use, step_for(use.name, format)) for use, format in zip(steps, formats, strict=False)]
+    return tuple(
+        replace(use, options={**use.options, **step.from_options(use.options).options_for(runtime)}) if step else use
+        for use, step in taken
+    )
 
 
 def edges(

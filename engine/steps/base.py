@@ -126,6 +126,13 @@ class Step(Plugin):
         """None, or the reason why this step can't work even when it is named."""
         return None
 
+    def options_for(self, runtime: str) -> Mapping[str, Any]:
+        """Options that follow from the runtime at the end of the route, where the user left them open.
+
+        They become part of the route, and so of the cache key.
+        """
+        return {}
+
     @abstractmethod
     def apply(self, source: Artifact, context: Context) -> Artifact:
         """Make the new artifact inside `context.folder`, which is empty, and return it.

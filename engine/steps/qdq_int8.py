@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ class Int8QDQ(Step):
 
     name = "int8-qdq"
     title = "INT8, static (Q/DQ)"
-    version = 1
+    version = 2
     requires = ("onnx", "onnxruntime-gpu|onnxruntime")
     install = "pip install onnx onnxruntime-gpu"
     formats = {"onnx": "onnx"}
@@ -38,7 +39,11 @@ class Int8QDQ(Step):
     kind = "quantization"
     paper = "https://arxiv.org/abs/1712.05877"
 
-    target: str = option("onnxruntime", "The runtime whose rules to follow", choices=("onnxruntime", "tensorrt"))
+    target: str = option(
+        "auto",
+        "The runtime whose rules to follow; auto is the recipe's own",
+        choices=("auto", "onnxruntime", "tensorrt"),
+    )
     calibration: str = option(
         "minmax", "How a tensor's range is chosen from what was seen", choices=("minmax", "entropy", "percentile")
     )
@@ -52,6 +57,9 @@ class Int8QDQ(Step):
 
     def check(self, spec: ModelSpec, device: str) -> str | None:
         return missing_modelopt() if self.quantizer == "modelopt" else None
+
+    def options_for(self, runtime: str) -> Mapping[str, Any]:
+        return {"target": "tensorrt" if "tensorrt" in runtime else "onnxruntime"} if self.target == "auto" else {}
 
     def apply(self, source: Artifact, context: Context) -> Artifact:
         from engine.formats import onnx

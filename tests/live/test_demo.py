@@ -126,7 +126,7 @@ def test_closing_ends_the_workers_and_the_next_question_opens_them_again(
 def test_a_killed_worker_is_one_sentence_and_the_next_question_opens_it_again(demo: Demo, tiny: ServeJob) -> None:
     answer(demo, tiny)
     os.killpg(demo.workers["a"].process.pid, signal.SIGKILL)
-    assert ended(demo.workers["a"].process.pid)
+    demo.workers["a"].process.wait(5)  # a leader without its threads is a zombie that still counts as running
     assert answer(demo, tiny).calls == 0
     os.killpg(demo.workers["a"].process.pid, signal.SIGSTOP)
     threading.Timer(0.5, os.killpg, (demo.workers["a"].process.pid, signal.SIGKILL)).start()

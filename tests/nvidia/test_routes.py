@@ -70,6 +70,21 @@ def test_routes(format: str, recipe: str, expected: tuple[str, ...], everything_
     assert found.formats == expected
 
 
+@pytest.mark.parametrize(
+    ("recipe", "target"),
+    [
+        ("int8-qdq > tensorrt", "tensorrt"),
+        ("int8-qdq > onnxruntime-tensorrt", "tensorrt"),
+        ("int8-qdq > onnxruntime", "onnxruntime"),
+        ("int8-qdq(target=onnxruntime) > tensorrt", "onnxruntime"),
+    ],
+)
+def test_int8_follows_the_rules_of_the_runtime(recipe: str, target: str, everything_installed: None) -> None:
+    found = planned(recipe, model("onnx"))
+    assert found.route[0].options["target"] == target
+    assert found.recipe == recipes.parse(recipe), "the recipe stays as it was asked for"
+
+
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_on_a_cpu_the_reason_is_the_gpu(name: str, everything_installed: None) -> None:
     found = routes.plan(model("onnx"), recipes.parse(name), "cpu")
