@@ -75,7 +75,11 @@ def test_upload_run_compare_and_download(page: Page, server: Server, torchscript
 def test_a_click_on_a_bar_selects_the_variant(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/compare")
     expect(chart_of(page, "size")).to_be_visible()
-    chart_of(page, "size").locator(".barlayer .point path").first.click(force=True)
+    bar = chart_of(page, "size").locator(".barlayer .point path").first
+    before = None
+    while before != (before := bar.bounding_box()):  # charts above it may still be growing
+        page.wait_for_timeout(500)
+    bar.click(force=True)
     expect(page.get_by_text("Explain this variant")).to_be_visible()
     assert "variant=" in page.url
 
