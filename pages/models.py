@@ -10,10 +10,10 @@ from pages.ui.context import choose, model_in_hand, store
 ui.begin()
 st.title("Models")
 rows = store().models()
-adding = "add" in st.query_params or "adding" in st.query_params
-# Where there is nothing else, nothing folds away: what adding says is always in sight.
-with st.expander("Add a model", expanded=adding, icon=":material/add:") if rows else st.container(border=True):
+adding = not rows or "add" in st.query_params or "adding" in st.query_params
+with st.expander("Add a model", expanded=adding, icon=":material/add:"):
     add_model.panel()
+add_model.progress()  # outside, so that what it says is in sight however the fold stands
 if not rows:
     st.stop()
 

@@ -31,7 +31,7 @@ class Int8QDQ(Step):
 
     name = "int8-qdq"
     title = "INT8, static (Q/DQ)"
-    version = 2
+    version = 1
     requires = ("onnx", "onnxruntime-gpu|onnxruntime")
     install = "pip install onnx onnxruntime-gpu"
     formats = {"onnx": "onnx"}

@@ -27,7 +27,7 @@ EXTRA_SUFFIXES = ("zip", "bin", "ckpt", "pth", "tar")
 
 
 def panel() -> None:
-    """The three ways to add a model, and the progress of the one that is under way."""
+    """The three ways to add a model; `progress` draws the one that is under way."""
     upload, sample, catalog = st.tabs(
         [
             ":material/upload_file: Upload a file",
@@ -44,7 +44,6 @@ def panel() -> None:
         architecture, arguments = architecture_fields("catalog")
         if st.button("Build it", key="build_random", disabled=not architecture, icon=":material/construction:"):
             begin(architecture, inspection(settings(), store(), None, "", architecture, arguments))
-    progress()
 
 
 def upload_form() -> None:
