@@ -23,7 +23,8 @@ if not found.variants:
 by_id = {each.id: each for each in found.variants}
 labels = badges.distinct({each.id: each.label for each in found.variants})
 ids = list(by_id)
-first, second = st.columns([3, 1], gap="medium", vertical_alignment="bottom")
+with st.container(horizontal=True, vertical_alignment="bottom"):  # columns would cut off the batch sizes
+    first, second = st.container(width="stretch"), st.container(width="content")
 sizes = [str(each) for each in batch_sizes(found)]
 with second:
     size = int(
