@@ -24,6 +24,11 @@ def chart_of(page: Page, name: str) -> Locator:
     return page.locator(f".st-key-chart_{name} .js-plotly-plot")
 
 
+def at_rest(page: Page) -> None:
+    """Wait until the page's script has finished, so that nothing is redrawn under the next click."""
+    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_attached()
+
+
 def test_a_cold_deep_link_lands_on_its_page(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/compare?comparison=gone")
     expect(page.get_by_role("heading", name="Compare", exact=True)).to_be_visible()
@@ -48,6 +53,8 @@ def test_upload_run_compare_and_download(page: Page, server: Server, torchscript
     page.wait_for_url("**/optimize*")
     expect(page.get_by_role("button", name="Run", exact=True)).to_be_enabled()
     page.get_by_role("radio", name="My own").click()
+    expect(page.get_by_text("The baseline and what you choose below.")).to_be_visible()
+    at_rest(page)
     page.get_by_role("textbox", name="Write a recipe yourself").fill("freeze > torchscript")
     page.get_by_role("button", name="Add", exact=True).click()
     expect(page.get_by_text("2 variants")).to_be_visible()
