@@ -24,12 +24,12 @@ def chart_of(page: Page, name: str) -> Locator:
     return page.locator(f".st-key-chart_{name} .js-plotly-plot")
 
 
-def click_at_rest(page: Page, button: Locator, **options: bool) -> None:
+def click_at_rest(target: Locator, **options: bool) -> None:
     """Click what may still be moving: folds open and charts grow, also after the script has finished."""
     before = None
-    while before != (before := button.bounding_box()) or before is None:
-        page.wait_for_timeout(500)
-    button.click(**options)
+    while before != (before := target.bounding_box()):
+        target.page.wait_for_timeout(500)
+    target.click(**options)
 
 
 def test_a_cold_deep_link_lands_on_its_page(page: Page, server: Server) -> None:
@@ -57,7 +57,7 @@ def test_upload_run_compare_and_download(page: Page, server: Server, torchscript
     expect(page.get_by_role("button", name="Run", exact=True)).to_be_enabled()
     page.get_by_role("radio", name="My own").click()
     page.get_by_role("textbox", name="Write a recipe yourself").fill("freeze > torchscript")
-    click_at_rest(page, page.get_by_role("button", name="Add", exact=True))
+    click_at_rest(page.get_by_role("button", name="Add", exact=True))
     expect(page.get_by_text("2 variants")).to_be_visible()
     page.get_by_role("button", name="Run", exact=True).click()
     page.wait_for_url("**/runs*")
@@ -84,7 +84,7 @@ def test_a_click_on_a_bar_selects_the_variant(page: Page, server: Server) -> Non
     page.goto(f"{server.url}/compare")
     expect(chart_of(page, "size")).to_be_visible()
     bar = chart_of(page, "size").locator(".barlayer .point path").first
-    click_at_rest(page, bar, force=True)
+    click_at_rest(bar, force=True)
     expect(page.get_by_text("Explain this variant")).to_be_visible()
     assert "variant=" in page.url
 
