@@ -112,7 +112,13 @@ RECORDED = {
     ),
     "sequence": Recorded(
         ["sample:sequence", "--name", "Sequence model with control flow"],
-        ["script > torchscript", "mix(reverse=true) > torchscript", "trace > torchscript", "torch-compile", "script > libtorch"],
+        [
+            "script > torchscript",
+            "mix(reverse=true) > torchscript",
+            "trace > torchscript",
+            "torch-compile",
+            "script > libtorch",
+        ],
         "1,32",
     ),
     "digits": Recorded([*DIGITS, "Digits classifier"], EVERY_RUNTIME, "1,32"),

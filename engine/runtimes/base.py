@@ -100,7 +100,8 @@ class Runtime(Plugin):
     `modules` is what opening an artifact imports; workers import it before their turn to be measured.
     `family` groups runtimes by colour and by what may share a process. `compiles` is true for
     runtimes that compile on first use: they get a hidden build whose artifact is the compiler cache,
-    and a process for each batch size.
+    and a process for each batch size. `compiles_apart` is true where the batch sizes of one artifact
+    can be compiled side by side into that cache.
     """
 
     formats: ClassVar[tuple[str, ...]] = ()
@@ -108,6 +109,7 @@ class Runtime(Plugin):
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
     family: ClassVar[str] = "pytorch"
     compiles: ClassVar[bool] = False
+    compiles_apart: ClassVar[bool] = False
 
     def check(self, spec: ModelSpec, device: str) -> str | None:
         """None, or the reason why this runtime with these options can't run this model there."""

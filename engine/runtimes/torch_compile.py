@@ -34,6 +34,7 @@ class TorchCompile(Runtime):
     modules = ("torch._dynamo", "torch._inductor.compile_fx")
     family = "compile"
     compiles = True
+    compiles_apart = True
 
     mode: str = option(
         "default",

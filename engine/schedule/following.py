@@ -14,14 +14,19 @@ CANCEL_CHECK_S = 0.25
 
 
 class Notes:
-    """Keeps a worker's latest progress in the database, not more often than anyone can see."""
+    """Keeps a worker's latest progress in the database, not more often than anyone can see.
+
+    `behind` is how many steps of its route a build has behind it.
+    """
 
     def __init__(self, queue: Queue, phase: PhaseRow) -> None:
         self.queue = queue
         self.phase = phase
         self.last = 0.0
+        self.behind = 0
 
     def __call__(self, event: Event) -> None:
+        self.behind = event.data.get("behind", self.behind)
         if not event.text or time.monotonic() < self.last + NOTE_S:
             return
         self.last = time.monotonic()

@@ -1,4 +1,5 @@
-"""One device's work: phase after phase, each in a worker; builds that time nothing go side by side."""
+"""One device's work: phase after phase, each in a worker; builds that time nothing go side by side, and
+the next one starts as soon as there is a place for it."""
 
 from __future__ import annotations
 
@@ -6,12 +7,14 @@ import functools
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import filelock
 
 from engine.errors import OptibenchError
+from engine.schedule.builds import MOST_SIDE_BY_SIDE, builds_to_start
 from engine.schedule.following import CANCEL_CHECK_S, Cancelled, Notes
 from engine.schedule.locks import device_lock
 from engine.schedule.plan import TAKING_TURNS, alongside, wanted
@@ -26,6 +29,8 @@ from engine.worker.protocol import Outcome
 from engine.worker.turn import Company, Turn
 
 LOCK_POLL_S = 0.05
+LOOK_AGAIN_S = 0.5
+"""How soon a build may follow a step of another one that it needs too."""
 CANCELLED = Outcome("cancelled", {}, "Cancelled.", "Retry it from the Runs page.")
 
 
@@ -38,6 +43,7 @@ class Lane:
         self.device = device
         self.stopping = stopping
         self.lock = device_lock(device)
+        self.notes: dict[str, Notes] = {}
 
     def step(self) -> bool:
         """Carry out one phase of the oldest comparison that has one; False when there is nothing to do."""
@@ -53,13 +59,14 @@ class Lane:
                 continue
             if state.comparison.state == "queued":
                 self.queue.set_state(id, "running")
-            claimed = self.claim(id, [next_one, *alongside(state, next_one, plan)])
+            together = builds_to_start(state, {}) if next_one.kind == "build" else alongside(next_one, plan)
+            claimed = self.claim(id, together or [next_one])
             if claimed:
                 self.carry_out(state, claimed)
                 return True
         return False
 
-    def claim(self, id: str, chosen: list[Wanted]) -> list[tuple[PhaseRow, Wanted]]:
+    def claim(self, id: str, chosen: Iterable[Wanted]) -> list[tuple[PhaseRow, Wanted]]:
         """Take what nobody else has taken."""
         found = []
         for each in chosen:
@@ -86,21 +93,42 @@ class Lane:
                 self.queue.let_go(phase)
             raise
         try:
-            turns = self.turns(state, claimed)
-            workers = [
-                threading.Thread(target=self.run_one, args=(state, *each, holding, turn), name=each[0].id)
-                for each, turn in zip(claimed, turns, strict=True)
-            ]
-            for each in workers:
-                each.start()
-            for each in workers:
-                each.join()
+            if holding and phases[0].kind == "build":
+                self.build(state, claimed)
+            else:
+                self.side_by_side(state, claimed, holding)
         finally:
             if holding:
                 self.lock.release()
 
+    def side_by_side(self, state: ComparisonState, claimed: list[tuple[PhaseRow, Wanted]], holding: bool) -> None:
+        """Run phases together, and wait for all of them."""
+        turns = self.turns(state, claimed)
+        workers = [
+            threading.Thread(target=self.run_one, args=(state, *each, holding, turn), name=each[0].id)
+            for each, turn in zip(claimed, turns, strict=True)
+        ]
+        for each in workers:
+            each.start()
+        for each in workers:
+            each.join()
+
+    def build(self, state: ComparisonState, claimed: list[tuple[PhaseRow, Wanted]]) -> None:
+        """Run builds, and whatever can start beside them or in their places, until nothing is left to start."""
+        running: set[Future[None]] = set()
+        with ThreadPoolExecutor(MOST_SIDE_BY_SIDE) as pool:
+            while claimed or running:
+                running |= {pool.submit(self.run_one, state, *each, True, None) for each in claimed}
+                ended, running = wait(running, timeout=LOOK_AGAIN_S, return_when=FIRST_COMPLETED)
+                for each in ended:
+                    each.result()
+                state = self.store.state(state.comparison.id)
+                behind = {id: each.behind for id, each in self.notes.items()}
+                chosen = [] if self.stopping.is_set() else builds_to_start(state, behind)
+                claimed = self.claim(state.comparison.id, chosen)
+
     def turns(self, state: ComparisonState, claimed: list[tuple[PhaseRow, Wanted]]) -> Sequence[Turn | None]:
-        """One turn for each phase that measures; builds wait for nobody."""
+        """One turn for each phase that measures; the others wait for nobody."""
         if claimed[0][1].kind not in TAKING_TURNS:
             return [None] * len(claimed)
         company = Company(len(claimed))
@@ -119,6 +147,7 @@ class Lane:
             self.run_and_keep(state, phase, planned, holding, turn)
         finally:
             self.queue.let_go(phase)
+            self.notes.pop(phase.id, None)
             if turn is not None:
                 turn.over()
 
@@ -163,11 +192,12 @@ class Lane:
 
     def launched(self, work: Work, turn: Turn | None) -> Outcome:
         """Run a phase in a worker."""
+        notes = self.notes[work.phase.id] = Notes(self.queue, work.phase)
         return launch(
             job_of(work),
             work.phase.folder,
             timeout_s=work.workload.timeout_s,
-            on_event=Notes(self.queue, work.phase),
+            on_event=notes,
             cancelled=Cancelled(self.queue, work.phase, self.stopping),
             environment=environment_of(work.workload, work.phase.kind),
             writable=shared_caches(work),

@@ -16,16 +16,13 @@ from collections.abc import Iterator
 import psutil
 
 from engine.measure.cores import threads_for
-from engine.plugin import Plugin
 from engine.runtimes import all_runtimes
-from engine.spec import Status, Use
-from engine.steps import step_for
+from engine.spec import Status
 from engine.store.phases import Wanted
 from engine.store.rows import DYNAMIC, ComparisonState, PhaseRow, VariantRow
 
 GOOD: tuple[Status, ...] = ("ok", "suspect")
 OPENING, CLOSING = 0, 1
-CORES_A_BUILD = 4
 TAKING_TURNS = ("measure", "profile")
 MOST_WAITING = 16
 WAITING_BYTES = 2**30
@@ -53,36 +50,21 @@ def wanted(state: ComparisonState) -> Iterator[Wanted]:
     yield from profiles(state, live)
 
 
-def alongside(state: ComparisonState, first: Wanted, rest: Iterator[Wanted]) -> list[Wanted]:
-    """What is taken up together with `first`: builds run side by side, measurements only start so.
+def alongside(first: Wanted, rest: Iterator[Wanted]) -> list[Wanted]:
+    """The measurements that start together with `first`.
 
-    Builds have a quarter of the cores each, because exporters and compilers use several threads, and
-    none of them may time kernels. What measures gets a worker a core: they import their libraries
-    side by side and then take turns, one at a time.
+    They get a worker a core, import their libraries side by side and then take turns, one at a time.
     """
-    same = itertools.takewhile(lambda each: each.kind == first.kind, rest)
-    if first.kind in TAKING_TURNS:
-        return list(itertools.islice(same, waiting_at_most() - 1))
-    rows = {each.id: each for each in state.variants}
-    if first.kind != "build" or times_kernels(rows[str(first.variant_id)]):
+    if first.kind not in TAKING_TURNS:
         return []
-    count = threads_for(0) // CORES_A_BUILD - 1
-    return [each for each in same if not times_kernels(rows[str(each.variant_id)])][: max(0, count)]
+    same = itertools.takewhile(lambda each: each.kind == first.kind, rest)
+    return list(itertools.islice(same, waiting_at_most() - 1))
 
 
 def waiting_at_most() -> int:
     """How many workers may start together: one a core, as far as the host's memory holds their libraries."""
     room = psutil.virtual_memory().available // WAITING_BYTES
     return max(1, min(threads_for(0), MOST_WAITING, int(room)))
-
-
-def times_kernels(row: VariantRow) -> bool:
-    """Whether building a variant measures on the device, so that nothing may run beside it."""
-    variant = row.variant
-    steps = [(step_for(use.name, format), use) for use, format in zip(variant.route, variant.formats, strict=False)]
-    runtime = all_runtimes().get(variant.recipe.runtime.name)
-    used: list[tuple[type[Plugin] | None, Use]] = [*steps, (runtime, variant.recipe.runtime)]
-    return any(plugin is not None and plugin.from_options(use.options).times_kernels() for plugin, use in used)
 
 
 def shared(state: ComparisonState, kind: str) -> PhaseRow | None:

@@ -14,7 +14,7 @@ from engine.artifact import Artifact
 from engine.plugin import Plugin
 from engine.spec import ModelSpec
 
-Uses = Literal["examples", "batch", "dataset", "teacher", "seed", "device", "threads"]
+Uses = Literal["examples", "sample", "batch", "dataset", "teacher", "seed", "device", "threads"]
 
 
 class Samples(Protocol):
@@ -74,6 +74,13 @@ class Context(Protocol):
 
         Without a batch size: the static one, else 2, because a 1 would be taken for a fixed size.
         `sizes` overrides dynamic dimensions by name.
+        """
+
+    def sample(self) -> dict[str, Any]:
+        """Inputs as `example` gives them, the same whatever batch size is built for. Declare `sample`.
+
+        For steps that run the model once and keep nothing of the inputs' shapes: what they make is
+        then made once for all batch sizes.
         """
 
     def dataset(self, split: Literal["train", "validation", "calibration"]) -> Samples:

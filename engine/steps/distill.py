@@ -24,7 +24,7 @@ class Distill(Step):
     name = "distill"
     title = "Distillation"
     formats = {"torch-module": "torch-module"}
-    uses = ("examples", "dataset", "teacher", "seed", "device", "threads")
+    uses = ("sample", "dataset", "teacher", "seed", "device", "threads")
     requires = ("torch", "torch-pruning")
     kind = "training"
     paper = "Hinton et al. 2015, https://arxiv.org/abs/1503.02531"
@@ -60,7 +60,7 @@ class Distill(Step):
         data = self.data(context)
         teacher = self.load_teacher(source, context)
         torch.manual_seed(context.seed)
-        inputs = positional(context.example(), context.spec)
+        inputs = positional(context.sample(), context.spec)
         student = make_student(torch_module.load(source.path), self.student, self.arguments, self.ratio, inputs)
         if self.fresh and student.record:
             start_afresh(student.module, context.seed)

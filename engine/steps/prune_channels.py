@@ -25,7 +25,7 @@ class PruneChannels(Step):
     name = "prune-channels"
     title = "Channel pruning"
     formats = {"torch-module": "torch-module"}
-    uses = ("examples", "dataset", "seed", "device", "threads")
+    uses = ("sample", "dataset", "seed", "device", "threads")
     requires = ("torch", "torch-pruning")
     kind = "pruning"
     paper = "Fang et al. 2023, DepGraph, https://arxiv.org/abs/2301.12900"
@@ -61,7 +61,7 @@ class PruneChannels(Step):
         from engine.training.in_step import forget_checkpoints
 
         module = torch_module.load(source.path)
-        inputs = positional(context.example(), context.spec)
+        inputs = positional(context.sample(), context.spec)
         before, layers, cost = structure_of(module), widths(module), operations(module, inputs)
         torch.manual_seed(context.seed)
         curves: list[Any] = []

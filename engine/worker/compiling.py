@@ -10,6 +10,7 @@ import json
 import shutil
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,15 +44,17 @@ def fill_cache(build: Build, artifact: Artifact, details: dict[str, Any]) -> Non
     details["cache"] = str(folder)
     if not runtime.compiles:
         return
-    with build.store.lock(f"cache-{key}"):
-        compile_all(build, runtime, artifact, folder, details)
-
-
-def compile_all(build: Build, runtime: Runtime, artifact: Artifact, folder: Path, details: dict[str, Any]) -> None:
-    """Compile for every batch size that is not yet in the cache."""
-    job = build.job
     alone = job.compile_for or job.batch_size
     batch_sizes = (alone,) if alone is not None else job.workload.batch_sizes
+    with build.store.lock(f"cache-{key}-{alone}" if runtime.compiles_apart else f"cache-{key}"):
+        compile_all(build, runtime, artifact, batch_sizes, details)
+
+
+def compile_all(
+    build: Build, runtime: Runtime, artifact: Artifact, batch_sizes: Sequence[int], details: dict[str, Any]
+) -> None:
+    """Compile for every batch size that is not yet in the cache."""
+    folder = Path(details["cache"])
     known = read_seconds(folder)
     fresh = [each for each in batch_sizes if str(each) not in known]
     failures: list[Exception] = []
@@ -66,7 +69,8 @@ def compile_all(build: Build, runtime: Runtime, artifact: Artifact, folder: Path
             failures.append(error)
             continue
         known[str(batch_size)] = time.monotonic() - began
-        write_seconds(folder, known)
+        with build.store.lock(f"seconds-{folder.name}"):
+            write_seconds(folder, {**read_seconds(folder), **known})
     if failures and not any(str(each) in known for each in batch_sizes):
         raise failures[0]
     seconds = {str(each): known[str(each)] for each in batch_sizes if str(each) in known}

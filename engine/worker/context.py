@@ -90,6 +90,10 @@ class BuildContext:
             sizes = {**two_for_one(self.spec), **(sizes or {})}
         return random_feeds(self.spec, chosen, self.job.workload.seed if seed is None else seed, sizes)
 
+    def sample(self) -> dict[str, Any]:
+        self.declared("sample")
+        return random_feeds(self.spec, EXAMPLE_BATCH, self.job.workload.seed, two_for_one(self.spec))
+
     def dataset(self, split: Literal["train", "validation", "calibration"]) -> Samples:
         self.declared("dataset")
         if not self.job.prepared:
@@ -170,6 +174,8 @@ def uses_digests(plugin: Step, job: BuildJob, spec: ModelSpec) -> dict[str, Any]
     for use in plugin.uses:
         if use == "examples":
             found[use] = [spec.sizes, job.batch_size, job.workload.seed]
+        elif use == "sample":
+            found[use] = [spec.sizes, job.workload.seed]
         elif use == "batch":
             found[use] = [job.batch_size, batch_range(job)]
         elif use == "dataset":

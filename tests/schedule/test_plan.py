@@ -168,27 +168,11 @@ def test_remaining_time_comes_from_what_was_measured(store: Store) -> None:
     assert 0 <= second.remaining_s < first.remaining_s <= 3.0
 
 
-def test_builds_that_time_nothing_go_side_by_side(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "threads_for", lambda wanted: 12)
-    state = store.state(comparison(store, A, B, f"{B} [static]", workload=TWO_ROUNDS))
-    plan = (each for each in wanted(state) if each.kind == "build")
-    first = next(plan)
-    assert [each.batch_sizes for each in alongside(state, first, plan)] == [(0,), (1,)], "12 cores: three builds"
-
-
 def test_measurements_start_together_as_many_as_there_are_cores(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "threads_for", lambda wanted: 4)
     state = store.state(comparison(store, A, B, workload=TWO_ROUNDS))
     plan = (each for each in wanted(state) if each.kind == "measure")
-    assert [each.kind for each in alongside(state, next(plan), plan)] == ["measure"] * 3
-
-
-def test_nothing_goes_beside_a_build_that_times_kernels(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "threads_for", lambda wanted: 12)
-    state = store.state(comparison(store, A, B, workload=TWO_ROUNDS))
-    monkeypatch.setattr(planning, "times_kernels", lambda row: True)
-    builds = (each for each in wanted(state) if each.kind == "build")
-    assert alongside(state, next(builds), builds) == []
+    assert [each.kind for each in alongside(next(plan), plan)] == ["measure"] * 3
 
 
 def test_the_command_is_known_before_anything_ran(store: Store) -> None:

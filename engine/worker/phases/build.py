@@ -2,7 +2,8 @@
 
 The value is a BuildResult, also when a step fails: its status, reason, hint and `failing_step` say
 what happened, and `steps` holds every step that was carried out. Events carry `data={"step": name}`,
-so that a worker that dies is known to have died in that step.
+so that a worker that dies is known to have died in that step; a step's first also says how many
+steps are `behind` it.
 """
 
 from __future__ import annotations
@@ -74,8 +75,11 @@ def carry_out(build: Build) -> BuildResult:
         if index < done:
             build.records.append(recalled(build.store, step, keys[index]))
         else:
-            artifact = one_step(build, step, artifact, keys[index], (index / len(steps), (index + 1) / len(steps)))
+            part = (index / len(steps), (index + 1) / len(steps))
+            build.report(part[0], step.title or step.name, step=step.name, behind=index)
+            artifact = one_step(build, step, artifact, keys[index], part)
     build.current = ""
+    build.report(behind=len(steps))
     details: dict[str, Any] = {**artifact.details, "artifact": str(folder_of(build, artifact, bool(steps)))}
     if job.runtime is not None:
         from engine.worker.compiling import fill_cache
