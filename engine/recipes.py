@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable
 
@@ -9,7 +10,7 @@ from engine.errors import BadInput, BadOption
 from engine.formats import all_formats
 from engine.runtimes import all_runtimes
 from engine.spec import Recipe, Scalar, Use
-from engine.steps import steps_named
+from engine.steps import all_steps, steps_named
 
 STATIC = "[static]"
 USE = re.compile(r"^(?P<name>@?[a-z0-9][a-z0-9.-]*)\s*(?:\((?P<options>.*)\))?$", re.DOTALL)
@@ -25,8 +26,10 @@ def parse(text: str) -> Recipe:
     *steps, runtime = uses
     if runtime.name not in all_runtimes():
         kind = "a step" if steps_named(runtime.name) else "unknown"
+        meant = nearest(runtime.name, all_runtimes())
         raise BadInput(
-            f"A recipe ends with a runtime, and {runtime.name!r} is {kind}.", f"Runtimes: {', '.join(all_runtimes())}."
+            f"A recipe ends with a runtime, and {runtime.name!r} is {kind}.",
+            f"{meant}Runtimes: {', '.join(all_runtimes())}.",
         )
     for use in steps:
         check_step(use)
@@ -42,7 +45,8 @@ def check_step(use: Use) -> None:
         return
     classes = steps_named(use.name)
     if not classes:
-        raise BadInput(f"There is no step named {use.name!r}.", "Run `optibench plugins` to see them all.")
+        meant = nearest(use.name, {each.name for each in all_steps()})
+        raise BadInput(f"There is no step named {use.name!r}.", f"{meant}Run `optibench plugins` to see them all.")
     errors: list[BadOption] = []
     for each in classes:
         try:
@@ -51,6 +55,12 @@ def check_step(use: Use) -> None:
             errors.append(error)
     if len(errors) == len(classes):
         raise errors[0]
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A question after what was meant, or nothing when no known name is near."""
+    found = difflib.get_close_matches(name, known, n=1)
+    return f"Did you mean {found[0]}? " if found else ""
 
 
 def passed_through() -> str:

@@ -104,7 +104,7 @@ def is_plain_zip(path: Path) -> bool:
     """Whether a file is a zip of files rather than one of PyTorch's own archives."""
     names = members(path)
     inside = {each.partition("/")[2] for each in names} | set(names)
-    ours = {"data.pkl", "constants.pkl", "archive_format", "serialized_exported_program.json"}
+    ours = {"data.pkl", "constants.pkl", "archive_format", "serialized_exported_program.json", ".data/extern_modules"}
     return bool(names) and not inside & ours
 
 

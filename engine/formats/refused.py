@@ -37,6 +37,20 @@ class Pickle(Format):
 
 
 @dataclass(frozen=True)
+class TorchPackage(Format):
+    """What `torch.package` writes: objects together with the Python code that makes them."""
+
+    name = "torch-package"
+    title = "PyTorch package"
+    refusal = "This is a torch.package archive, which brings its own Python code, and opening it would run that code."
+    instead = "Import the model from it where you trust it, and upload it as TorchScript, ONNX or an exported program."
+
+    @classmethod
+    def recognise(cls, path: Path) -> bool:
+        return any(each.endswith("/.data/extern_modules") for each in members(path))
+
+
+@dataclass(frozen=True)
 class ExecutableFile(Format):
     """A program or shared library."""
 

@@ -123,7 +123,7 @@ class Lane:
                 for each in ended:
                     each.result()
                 state = self.store.state(state.comparison.id)
-                behind = {id: each.behind for id, each in self.notes.items()}
+                behind = {id: each.behind for id, each in dict(self.notes).items()}  # workers come and go
                 chosen = [] if self.stopping.is_set() else builds_to_start(state, behind)
                 claimed = self.claim(state.comparison.id, chosen)
 

@@ -50,7 +50,7 @@ class OnnxToModule(Step):
         found = outputs(torch_module.load(path), example, context.spec)
         expected = run_onnx(source, example)
         if isinstance(found, Exception):
-            problem = str(found).strip().splitlines()[-1][:200]
+            problem = str(found).strip().splitlines()[-1][:200].rstrip(".")
         else:
             distance = relative_l2(expected, found)
             close = distance <= TOLERANCE.get(source.precision, TOLERANCE["fp32"])

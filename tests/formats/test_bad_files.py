@@ -61,6 +61,17 @@ def test_files_that_are_no_model(tmp_path: Path, opened: Opener, data: bytes) ->
     assert caught.value.hint
 
 
+def test_a_torch_package_is_refused_for_the_code_it_brings(tmp_path: Path, opened: Opener) -> None:
+    from torch.package import PackageExporter
+
+    with PackageExporter(tmp_path / "packed.pt") as exporter:
+        exporter.extern("torch.**")
+        exporter.save_pickle("model", "model.pkl", nn.Linear(2, 2))
+    with pytest.raises(BadInput, match=r"torch\.package") as caught:
+        opened(tmp_path / "packed.pt")
+    assert "TorchScript" in caught.value.hint
+
+
 def test_a_file_over_the_limit(tmp_path: Path, opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPTIBENCH_UPLOAD_LIMIT_MB", "1")
     with (tmp_path / "large.onnx").open("wb") as stream:
