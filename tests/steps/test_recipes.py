@@ -16,7 +16,7 @@ from engine.recipes import parse
         ("half", "'half' is a step", "Runtimes: "),
         ("wibble > onnxruntime", "no step named 'wibble'", "Run `optibench plugins`"),
         ("half(depth=3) > onnxruntime", "no option 'depth'", "Its options"),
-        ("half(3) > onnxruntime", "'3' in 'half(3)' is not an option", "option=value"),
+        ("half(3) > onnxruntime", "'3' in 'half(3)' is not an option", "Write option=value"),
         ("half > > onnxruntime", "is not a step or a runtime", "Write name"),
     ],
 )
