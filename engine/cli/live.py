@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from engine.document import ComparisonDocument, LatencySummary, Result, VariantDocument
+from engine.measurement import Parity
 from engine.store.rows import VariantProgress
 
 COLUMNS = ("Variant", "Batch", "Status", "Latency", "Speed-up", "Throughput", "File", "Error", "Accuracy")
@@ -95,9 +96,16 @@ def row(variant: VariantDocument, result: Result) -> tuple[str, ...]:
         f"{speedup.value:.2f}×{'' if speedup.different is not False else ' (no difference)'}" if speedup else "",
         f"{result.throughput_per_s:.4g}/s" if result.throughput_per_s is not None else "",
         f"{size.file / 1e6:.3g} MB" if size else "",
-        f"{parity.relative_l2:.1e}" if parity and parity.relative_l2 is not None else "",
+        relative_error(parity),
         f"{accuracy.value:.1%} of {accuracy.samples}" if accuracy else "",
     )
+
+
+def relative_error(parity: Parity | None) -> str:
+    """How far the outputs are from the original's, where that says anything."""
+    if parity is None or parity.relative_l2 is None:
+        return ""
+    return "no evidence" if parity.passed is None and parity.evidence == "none" else f"{parity.relative_l2:.1e}"
 
 
 def latency(summary: LatencySummary | None) -> str:

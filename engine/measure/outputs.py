@@ -12,12 +12,19 @@ from engine.measure.differences import spread, sums
 from engine.measure.sequence import Outputs
 
 NEARLY_ZERO = 1e-6
+ROUNDING = float(np.finfo(np.float32).eps)
+"""What FP32 rounds off values around 1: an output no larger on average may be nothing but that."""
 CONSTANT = 1e-5
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One output against its reference. Errors are None where nothing could be compared."""
+    """One output against its reference. Errors are None where nothing could be compared.
+
+    A reference without `evidence` can't show that an output is right, but it can show that one is
+    wrong: `astray` is how far the output left it, relative to the reference, or as it is where the
+    reference is nearly zero.
+    """
 
     name: str
     relative_l2: float | None = None
@@ -27,6 +34,7 @@ class Comparison:
     mean_abs: float | None = None
     unequal: float | None = None
     evidence: bool = True
+    astray: float | None = None
     finite: bool = True
     shapes: bool = True
     problem: str = ""
@@ -42,14 +50,17 @@ def floats(reference: np.ndarray, output: np.ndarray, name: str) -> Comparison:
             problem = f"Output {name} has {found.strays} finite values where the original's are NaN or infinite"
         return Comparison(name, finite=bool(np.isfinite(output).all()), problem=problem)
     signal, noise, length = (math.sqrt(each) for each in (found.signal, found.noise, found.length))
+    relative = noise / signal if signal else (0.0 if noise == 0 else None)
+    nearly_zero, constant = nothing_in(reference)
     return Comparison(
         name,
-        relative_l2=noise / signal if signal else (0.0 if noise == 0 else None),
+        relative_l2=relative,
         cosine=min(1.0, found.product / (signal * length)) if signal and length else None,
         snr_db=20.0 * math.log10(signal / noise) if signal and noise else None,
         max_abs=found.largest,
         mean_abs=found.absolute / found.elements if found.elements else 0.0,
-        evidence=found.elements > 0 and not is_constant(reference),
+        evidence=found.elements > 0 and not nearly_zero and not constant,
+        astray=noise / math.sqrt(max(1, found.elements)) if nearly_zero else relative,
     )
 
 
@@ -57,17 +68,21 @@ def is_constant(reference: np.ndarray) -> bool:
     """Whether a reference says nothing: nearly zero, or the same for every sample (axis 0)."""
     if reference.dtype.kind not in "fiub":
         return bool(np.all(reference == reference[:1]))
+    return any(nothing_in(reference))
+
+
+def nothing_in(reference: np.ndarray) -> tuple[bool, bool]:
+    """Whether a reference is so small that it may be rounding alone, and whether it is the same for every sample."""
     largest, norm, difference = spread(reference)
-    if largest < NEARLY_ZERO:
-        return True
-    return reference.ndim > 0 and len(reference) > 1 and difference <= CONSTANT * norm
+    nearly_zero = largest < NEARLY_ZERO or norm < ROUNDING * math.sqrt(reference.size)
+    return nearly_zero, reference.ndim > 0 and len(reference) > 1 and difference <= CONSTANT * norm
 
 
 def equality(reference: np.ndarray, output: np.ndarray, name: str) -> Comparison:
     """Compare two arrays of integers or booleans of one shape."""
     unequal = float(np.mean(reference != output)) if reference.size else 0.0
     constant = len(np.atleast_1d(reference)) > 1 and bool(np.all(reference == reference[:1])) and reference.ndim > 0
-    return Comparison(name, unequal=unequal, evidence=reference.size > 0 and not constant)
+    return Comparison(name, unequal=unequal, evidence=reference.size > 0 and not constant, astray=unequal)
 
 
 def compare_output(reference: Outputs, output: Outputs, index: int, name: str) -> Comparison:

@@ -2,7 +2,7 @@
 
 Each output is compared over all samples together; the worst one decides. Outputs of integers and
 booleans are compared for equality. An output whose reference is constant across samples or nearly
-zero shows nothing: it is recorded and not judged.
+zero can't show that a variant is right: it is judged only where the variant goes far astray from it.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def compare(reference: Outputs, output: Outputs, names: Sequence[str], standard:
     top1, forgiven = class_agreement(reference, output, found, standard)
     problems = [each.problem for each in found if each.problem]
     if not standard.lossy:
-        problems += verdicts(judged, standard)
+        problems += verdicts(judged, standard) + astray([each for each in found if not each.evidence], standard)
         if top1 is not None and top1 + forgiven < standard.least_agreement:
             problems.append(
                 f"The top-1 class agrees for {top1:.1%} of {standard.samples} samples, "
@@ -151,6 +151,16 @@ def verdicts(judged: Sequence[Comparison], standard: Standard) -> list[str]:
         elif each.unequal is not None and each.unequal > 1.0 - standard.least_agreement:
             problems.append(each.note or f"Output {each.name} has {each.unequal:.1%} other values")
     return problems
+
+
+def astray(unproven: Sequence[Comparison], standard: Standard) -> list[str]:
+    """Outputs that are wrong though the original's are constant or nearly zero, in words."""
+    limits = [standard.tolerance if each.unequal is None else 1.0 - standard.least_agreement for each in unproven]
+    return [
+        f"Output {each.name} is constant or nearly zero in the original, and the variant's is {each.astray:.2g} from it"
+        for each, limit in zip(unproven, limits, strict=True)
+        if each.astray is not None and not each.problem and each.astray > limit
+    ]
 
 
 def figure_of(each: Comparison) -> float | None:

@@ -91,6 +91,32 @@ def test_a_constant_or_tiny_reference_is_no_evidence(reference: np.ndarray) -> N
     assert (found.passed, found.evidence) == (None, "none")
 
 
+def test_a_sigmoid_of_far_below_zero_is_rounding_and_no_evidence() -> None:
+    """What a text detector gives on noise: a few dozen values of half an FP32 epsilon among zeros."""
+    steps = np.random.default_rng(0).integers(0, 4, (32, 1, 8, 8)) * np.finfo(np.float32).eps / 4
+    steps[0, 0, 0, 0] = 2e-6
+    found = judge(outputs(steps), outputs(np.roll(steps, 1)))
+    assert (found.passed, found.evidence) == (None, "none")
+
+
+@pytest.mark.parametrize(
+    ("reference", "output"),
+    [
+        (LOGITS * 1e-8, np.abs(np.tanh(LOGITS))),
+        (np.zeros((32, 10)), np.full((32, 10), 0.5)),
+        (np.full((32, 10), 3.0), np.full((32, 10), 4.0)),
+        (np.full((32, 1), 7), np.full((32, 1), 3)),
+    ],
+)
+def test_a_reference_that_proves_nothing_right_still_shows_what_is_wrong(
+    reference: np.ndarray, output: np.ndarray
+) -> None:
+    found = judge(outputs(reference), outputs(output), precision="fp16")
+    assert found.passed is False
+    assert "constant or nearly zero in the original" in found.reason
+    assert judge(outputs(reference, LOGITS), outputs(output, LOGITS), precision="fp16").passed is False
+
+
 def test_a_constant_output_does_not_hide_a_wrong_one() -> None:
     anchors = np.full((32, 4), 7.0)
     assert judge(outputs(anchors, LOGITS), outputs(anchors, noisy(0.5))).passed is False
