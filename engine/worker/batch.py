@@ -13,7 +13,7 @@ from engine.measure.opening import closing
 from engine.measure.plain import plain
 from engine.measure.power import PowerMeter
 from engine.measure.sequence import Feeds, call_size
-from engine.measurement import Latency, Measurement, Throughput
+from engine.measurement import Latency, Measurement, Parity, Throughput
 from engine.runtimes.base import Session
 from engine.worker import verifying
 from engine.worker.bench import Bench
@@ -154,10 +154,16 @@ def verdict(measurement: Measurement, artifact: Artifact) -> Measurement:
     hint = str(artifact.details.get("suspect_hint", ""))
     if measurement.parity is not None and measurement.parity.passed is False:
         reasons.append(measurement.parity.reason)
-        hint = hint or (OTHER_ROUTE if measurement.parity.precision in ("fp32", "tf32") else OTHER_PRECISION)
+        hint = hint or way_out(measurement.parity)
     if artifact.details.get("suspect_reason"):
         reasons.append(str(artifact.details["suspect_reason"]))
     return replace(measurement, status="suspect", reason=" ".join(reasons), hint=hint) if reasons else measurement
+
+
+def way_out(parity: Parity) -> str:
+    """What to try when outputs differ: another precision, unless it is not the precision that changed them."""
+    other_shape = parity.finite and not parity.outputs
+    return OTHER_ROUTE if other_shape or parity.precision in ("fp32", "tf32") else OTHER_PRECISION
 
 
 def failed(bench: Bench, batch_size: int, status: Any, reason: str, hint: str) -> Measurement:

@@ -11,6 +11,7 @@ from engine.measure import differences
 from engine.measure.parity import Standard, compare
 from engine.measure.sequence import Outputs
 from engine.measurement import Parity
+from engine.worker.batch import OTHER_PRECISION, OTHER_ROUTE, way_out
 
 LOGITS = np.random.default_rng(0).standard_normal((32, 10)).astype(np.float32)
 
@@ -131,6 +132,8 @@ def test_wrong_shape_fails() -> None:
     found = judge(outputs(LOGITS), outputs(LOGITS[:, :9]))
     assert found.passed is False
     assert "32x9 instead of 32x10" in found.reason
+    assert way_out(judge(outputs(LOGITS), outputs(LOGITS[:, :9]), precision="int8")) == OTHER_ROUTE
+    assert way_out(judge(outputs(LOGITS), outputs(noisy(0.5)), precision="int8")) == OTHER_PRECISION
 
 
 def test_shapes_that_depend_on_data_are_named() -> None:
