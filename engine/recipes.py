@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from engine.errors import BadInput, BadOption
 from engine.formats import all_formats
 from engine.runtimes import all_runtimes
-from engine.spec import Recipe, Scalar, Use
+from engine.spec import Range, Recipe, Scalar, Use
 from engine.steps import all_steps, steps_named
 
 STATIC = "[static]"
@@ -105,6 +105,21 @@ def read_shapes(texts: Iterable[str]) -> dict[str, tuple[int, ...]]:
         if not equals or not name or not all(each.isdecimal() and int(each) > 0 for each in parts):
             raise BadInput(f"{text!r} is not the shape of an input.", "Write NAME=1x3x224x224.")
         found[name] = tuple(int(each) for each in parts)
+    return found
+
+
+def read_values(texts: Iterable[str]) -> dict[str, Range | Scalar]:
+    """Read what inputs are drawn from, each as `NAME=LOW:HIGH`, or `NAME=VALUE` for a constant. Raises BadInput."""
+    found: dict[str, Range | Scalar] = {}
+    for text in texts:
+        name, equals, value = text.rpartition("=")
+        low, colon, high = value.partition(":")
+        try:
+            found[name] = (float(low), float(high)) if colon else scalar(value)
+        except ValueError:
+            equals = ""
+        if not equals or not name or not value:
+            raise BadInput(f"{text!r} is not a range or a value of an input.", "Write NAME=LOW:HIGH or NAME=VALUE.")
     return found
 
 

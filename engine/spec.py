@@ -6,6 +6,7 @@ where JSON is parsed, and what does not fit raises BadInput naming the field.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
@@ -19,6 +20,7 @@ Status = Literal[
 ]
 Task = Literal["classification", "embedding", "detection", "other"]
 Scalar = int | float | bool | str
+Range = tuple[float | None, float | None]
 
 T = TypeVar("T")
 COLOURS, LEAST_SIDE = (3, 4), 16
@@ -68,6 +70,22 @@ class TensorSpec:
         """The names of the dynamic dimensions, in order."""
         return tuple(each for each in self.shape if isinstance(each, str))
 
+    def drawn(self, low: float | None, high: float | None) -> TensorSpec:
+        """The same input drawn from another range; raises BadInput when it is empty, or this is no tensor."""
+        if self.constant is not None:
+            raise BadInput(
+                f"{self.name} is a constant and has no range.", f"Give one value: {self.name}={self.constant}."
+            )
+        if low is not None and high is not None and low >= high:
+            raise BadInput(f"The range of {self.name} is empty: {low:g} to {high:g}.", "High must be above low.")
+        return replace(self, low=low, high=high)
+
+    def fixed_at(self, constant: Scalar) -> TensorSpec:
+        """The same input with another constant; raises BadInput when it is a tensor."""
+        if self.shape:
+            raise BadInput(f"{self.name} is a tensor and can't be a constant.", f"Give a range: {self.name}=LOW:HIGH.")
+        return replace(self, constant=constant)
+
     def concrete(self, sizes: dict[str, int]) -> tuple[int, ...]:
         """The shape with every dynamic dimension replaced; raises BadInput when one has no size."""
         for each in self.dynamic:
@@ -111,7 +129,8 @@ class ModelSpec:
     `state` is none, explicit (`state_pairs`: output name feeds input name) or hidden. `control_flow`
     counts branches and loops that depend on data. `guessed` names what the user should confirm.
     `source` holds the words that name the model on the command line: a file's name, `sample:NAME`,
-    `--architecture NAME`, or a file and the architecture of its weights.
+    `--architecture NAME`, or a file and the architecture of its weights. `given` names the inputs whose
+    range or constant the user gave.
     """
 
     name: str
@@ -135,6 +154,7 @@ class ModelSpec:
     layers: tuple[tuple[str, str, int], ...] = ()
     graph: ModelGraph = field(default_factory=ModelGraph)
     source: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
 
     @property
     def batch_dimension(self) -> str | None:
@@ -176,6 +196,16 @@ class ModelSpec:
         if self.batch_dimension:
             sizes[self.batch_dimension] = batch_size
         return sizes
+
+    def with_values(self, values: Mapping[str, Range | Scalar]) -> ModelSpec:
+        """The same model with other ranges (low, high) or constants for the inputs named; raises BadInput."""
+        inputs = {each.name: each for each in self.inputs}
+        for name, value in values.items():
+            if name not in inputs:
+                raise BadInput(f"The model has no input {name!r}.", f"Its inputs: {', '.join(inputs)}.")
+            each = inputs[name]
+            inputs[name] = each.drawn(*value) if isinstance(value, tuple) else each.fixed_at(value)
+        return replace(self, inputs=tuple(inputs.values()), given=tuple(dict.fromkeys([*self.given, *values])))
 
     def with_shapes(self, shapes: dict[str, tuple[int, ...]]) -> ModelSpec:
         """The same model with dynamic dimensions filled in from full shapes, one for each input named.

@@ -87,6 +87,10 @@ def compare(
     batch: Annotated[str, typer.Option(help="Batch sizes, such as 1,8.")] = "",
     device: Annotated[str, typer.Option(help="cpu or cuda; the GPU where there is one.")] = "",
     shape: Shape = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Option(help="What an input is drawn from, as NAME=LOW:HIGH, or a constant, as NAME=VALUE. Repeatable."),
+    ] = None,
     architecture: Architecture = "",
     dataset: Annotated[str, typer.Option(help="A data set: a file, or sample:NAME.")] = "",
     out: Annotated[Path | None, typer.Option(help="Where to write the comparison as JSON.")] = None,
@@ -112,6 +116,7 @@ def compare(
         batch=batch,
         device=device,
         shapes=tuple(shape or ()),
+        values=tuple(values or ()),
         architecture=architecture,
         dataset=dataset,
         out=out,

@@ -10,7 +10,7 @@ from pathlib import Path
 from engine import presets
 from engine.cli.models import SAMPLE
 from engine.errors import BadInput
-from engine.recipes import parse, read_shapes
+from engine.recipes import parse, read_shapes, read_values
 
 DEVICES = ("cpu", "cuda")
 
@@ -25,6 +25,7 @@ class Request:
     batch: str = ""
     device: str = ""
     shapes: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
     architecture: str = ""
     dataset: str = ""
     out: Path | None = None
@@ -44,6 +45,7 @@ def check(request: Request) -> None:
         parse(each)
     batch_sizes(request.batch)
     read_shapes(request.shapes)
+    read_values(request.values)
     device(request.device)
     if request.dataset and not request.dataset.startswith(SAMPLE) and not Path(request.dataset).is_file():
         raise BadInput(f"There is no data set {request.dataset}.", "Give the path of a file, or sample:NAME.")

@@ -18,7 +18,7 @@ from engine.cli.live import Display
 from engine.cli.models import SAMPLE, add_fitting, add_model, scratch
 from engine.document import ComparisonDocument
 from engine.errors import BadInput
-from engine.recipes import read_shapes
+from engine.recipes import read_shapes, read_values
 from engine.spec import PRESETS, ModelSpec, Status, Variant, Workload
 from engine.steps import step_for
 from engine.store import Store
@@ -40,6 +40,8 @@ def run(request: Request) -> int:
             display.say("Inspecting the model")
             given = read_shapes(request.shapes)
             model = add_fitting(store, request.model, request.architecture, given, seed=request.seed)
+            if values := read_values(request.values):
+                store.update_model(model, store.model(model).spec.with_values(values))
             document = measured(request, store, model, display)
             if request.out is not None:
                 write(document, request.out)

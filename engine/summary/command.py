@@ -19,6 +19,8 @@ def reproduce(comparison: ComparisonRow, recipe: str) -> str:
     words += ["--batch", ",".join(map(str, workload.batch_sizes)), "--device", workload.device]
     for name, shape in shapes(comparison.spec, workload).items():
         words += ["--shape", f"{name}={'x'.join(map(str, shape))}"]
+    for text in values(comparison.spec):
+        words += ["--values", text]
     data = dataset(comparison)
     words += ["--dataset", data] if data else []
     return shlex.join([*words, *amounts(workload)])
@@ -33,6 +35,19 @@ def shapes(spec: ModelSpec, workload: Workload) -> dict[str, tuple[int, ...]]:
         if set(each.dynamic) - {spec.batch_dimension} and set(each.dynamic) <= set(sizes)
     }
     return {**chosen, **workload.shapes}
+
+
+def values(spec: ModelSpec) -> list[str]:
+    """The ranges and constants that the user gave, as the command line takes them."""
+    found = []
+    for each in spec.inputs:
+        if each.name not in spec.given:
+            continue
+        if each.constant is not None:
+            found.append(f"{each.name}={each.constant}")
+        elif each.low is not None and each.high is not None:
+            found.append(f"{each.name}={each.low:.17g}:{each.high:.17g}")
+    return found
 
 
 def dataset(comparison: ComparisonRow) -> str:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from engine.errors import BadInput
 from engine.recipes import scalar
-from engine.spec import ModelSpec, Preprocessing, Task, TensorSpec
+from engine.spec import ModelSpec, Preprocessing, Range, Scalar, Task
 from engine.store import ModelRow
 from pages.ui import badges
 from pages.ui.context import store
@@ -53,8 +53,7 @@ def edit(row: ModelRow) -> None:
             try:
                 names_of_classes = tuple(each.strip() for each in labels.split(",") if each.strip())
                 changed = replace(
-                    spec,
-                    inputs=read_inputs(spec, table),
+                    spec.with_values(changed_values(spec, table)),
                     sizes={**spec.sizes, **sizes},
                     task=task,
                     preprocessing=replace(preprocessing(), scores=scores, labels=names_of_classes),
@@ -80,18 +79,17 @@ def inputs_frame(spec: ModelSpec) -> pd.DataFrame:
     )
 
 
-def read_inputs(spec: ModelSpec, table: pd.DataFrame) -> tuple[TensorSpec, ...]:
-    """The inputs with the ranges and constants of the table; raises BadInput."""
-    found = []
+def changed_values(spec: ModelSpec, table: pd.DataFrame) -> dict[str, Range | Scalar]:
+    """The ranges and constants that the table gives otherwise than the model has them."""
+    found: dict[str, Range | Scalar] = {}
     for each, (_, line) in zip(spec.inputs, table.iterrows(), strict=True):
         low, high = (None if pd.isna(line[name]) else float(line[name]) for name in ("Low", "High"))
-        if low is not None and high is not None and low >= high:
-            raise BadInput(f"The range of {each.name} is empty: {low} to {high}.", "High must be above low.")
         constant = str(line["Constant"] or "").strip()
-        if constant and each.shape:
-            raise BadInput(f"{each.name} is a tensor and can't be a constant.", "Leave its constant empty.")
-        found.append(replace(each, low=low, high=high, constant=scalar(constant) if constant else None))
-    return tuple(found)
+        if constant and constant != str(each.constant):
+            found[each.name] = scalar(constant)
+        elif (low, high) != (each.low, each.high):
+            found[each.name] = (low, high)
+    return found
 
 
 def outputs_text(spec: ModelSpec) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from engine import intake
 from engine.cli.models import parse_architecture
+from engine.recipes import read_values
 from engine.spec import TensorSpec, Workload
 from engine.store import Store
 from engine.store.queue import Queue
@@ -47,6 +49,16 @@ def test_the_command_names_what_was_given(
 def test_dynamic_dimensions_are_given_their_sizes(store: Store) -> None:
     found = command(store, replace(TEXT, source=("t.onnx",)), Workload(batch_sizes=(2, 8)))
     assert "--shape ids=2x16" in found
+
+
+def test_ranges_and_constants_that_were_given_are_named(store: Store) -> None:
+    rate = TensorSpec("rate", "int64", (), constant=8000)
+    model = replace(TEXT, inputs=(*TEXT.inputs, rate, TensorSpec("mask", "int64", ("batch", 4), low=0, high=2)))
+    given = model.with_values({"ids": (0, 30522), "rate": 16000})
+    found = shlex.split(command(store, replace(given, source=("t.onnx",)), Workload()))
+    values = [text for option, text in itertools.pairwise(found) if option == "--values"]
+    assert values == ["ids=0:30522", "rate=16000"]
+    assert model.with_values(read_values(values)) == given
 
 
 def test_an_uploaded_data_set_is_named_by_its_file(store: Store, tmp_path: Path) -> None:
