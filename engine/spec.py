@@ -197,15 +197,21 @@ class ModelSpec:
             sizes[self.batch_dimension] = batch_size
         return sizes
 
+    def input_named(self, name: str) -> TensorSpec:
+        """One input; raises BadInput when there is none of that name."""
+        inputs = {each.name: each for each in self.inputs}
+        if name not in inputs:
+            raise BadInput(f"The model has no input {name!r}.", f"Its inputs: {', '.join(inputs)}.")
+        return inputs[name]
+
     def with_values(self, values: Mapping[str, Range | Scalar]) -> ModelSpec:
         """The same model with other ranges (low, high) or constants for the inputs named; raises BadInput."""
-        inputs = {each.name: each for each in self.inputs}
+        changed = {}
         for name, value in values.items():
-            if name not in inputs:
-                raise BadInput(f"The model has no input {name!r}.", f"Its inputs: {', '.join(inputs)}.")
-            each = inputs[name]
-            inputs[name] = each.drawn(*value) if isinstance(value, tuple) else each.fixed_at(value)
-        return replace(self, inputs=tuple(inputs.values()), given=tuple(dict.fromkeys([*self.given, *values])))
+            each = self.input_named(name)
+            changed[name] = each.drawn(*value) if isinstance(value, tuple) else each.fixed_at(value)
+        inputs = tuple(changed.get(each.name, each) for each in self.inputs)
+        return replace(self, inputs=inputs, given=tuple(dict.fromkeys([*self.given, *values])))
 
     def with_shapes(self, shapes: dict[str, tuple[int, ...]]) -> ModelSpec:
         """The same model with dynamic dimensions filled in from full shapes, one for each input named.
@@ -214,11 +220,8 @@ class ModelSpec:
         not fit the fixed dimensions.
         """
         sizes = dict(self.sizes)
-        inputs = {each.name: each for each in self.inputs}
         for name, shape in shapes.items():
-            if name not in inputs:
-                raise BadInput(f"The model has no input {name!r}.", f"Its inputs: {', '.join(inputs)}.")
-            declared = inputs[name].shape
+            declared = self.input_named(name).shape
             if len(declared) != len(shape):
                 raise BadInput(
                     f"Input {name} has {len(declared)} dimensions and {len(shape)} were given.",

@@ -116,14 +116,19 @@ class Lane:
     def build(self, state: ComparisonState, claimed: list[tuple[PhaseRow, Wanted]]) -> None:
         """Run builds, and whatever can start beside them or in their places, until nothing is left to start."""
         running: set[Future[None]] = set()
+        seen: dict[str, int] = {}
         with ThreadPoolExecutor(MOST_SIDE_BY_SIDE) as pool:
             while claimed or running:
                 running |= {pool.submit(self.run_one, state, *each, True, None) for each in claimed}
                 ended, running = wait(running, timeout=LOOK_AGAIN_S, return_when=FIRST_COMPLETED)
                 for each in ended:
                     each.result()
-                state = self.store.state(state.comparison.id)
+                claimed = []
                 behind = {id: each.behind for id, each in dict(self.notes).items()}  # workers come and go
+                if not ended and behind == seen:
+                    continue
+                seen = behind
+                state = self.store.state(state.comparison.id)
                 chosen = [] if self.stopping.is_set() else builds_to_start(state, behind)
                 claimed = self.claim(state.comparison.id, chosen)
 

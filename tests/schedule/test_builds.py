@@ -36,12 +36,12 @@ DIGITS = ModelSpec(
 PRUNED = "prune-channels > finetune"
 
 
-def modules(store: Store, *recipes: str, workload: Workload = TWO_SIZES) -> str:
+def modules(store: Store, *recipes: str) -> str:
     """A comparison of a PyTorch module, whose reference is there already."""
     model = store.add_model(DIGITS, store.settings.uploads / "digits")
     variants = [plan(DIGITS, parse(each), "cpu", label=each, baseline=each == recipes[0]) for each in recipes]
     assert not any(each.unsupported for each in variants)
-    return with_reference(store, store.create_comparison("Digits", model, workload, variants))
+    return with_reference(store, store.create_comparison("Digits", model, TWO_SIZES, variants))
 
 
 def with_reference(store: Store, id: str) -> str:
@@ -62,11 +62,9 @@ def labels(store: Store, id: str, chosen: Sequence[Wanted]) -> list[tuple[str, i
     return [(names[str(each.variant_id)], each.batch_sizes[0]) for each in chosen]
 
 
-def started(store: Store, id: str, behind: int | None = None) -> list[tuple[str, int]]:
-    """Claim what can start, and name it; every running build has `behind` steps behind it."""
-    state = store.state(id)
-    known = {} if behind is None else {each.id: behind for each in state.phases}
-    chosen = builds_to_start(state, known)
+def started(store: Store, id: str) -> list[tuple[str, int]]:
+    """Claim what can start, and name it."""
+    chosen = builds_to_start(store.state(id), {})
     for each in chosen:
         assert queue_of(store, id).claim(id, each, "cpu", store.settings.jobs)
     return labels(store, id, chosen)
